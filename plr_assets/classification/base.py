@@ -1,0 +1,66 @@
+"""The classifier: what every classification method is, and what the base class takes off its hands.
+
+Belongs here: the contract (scikit-learn's `fit` and `predict_proba` for two classes) and its guarantees. Features
+without a value and samples of one class are refused; what is fitted comes from the given rows alone. Does not belong
+here: any method, or how rows are drawn (`resampling`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plr_assets.estimator import Estimator
+
+Features = NDArray[np.float64]
+Classes = NDArray[np.int64]
+Weights = NDArray[np.float64]
+
+
+@dataclass(eq=False, kw_only=True)
+class Classifier(Estimator, ABC):
+    """A method implements `_fit` and `_probability`.
+
+    counts_as_weights: whether a row of weight 2 is exactly a row that occurs twice. Then a bootstrap sample is fitted
+    on its distinct rows; else (bin borders, random subsets of rows, methods without weights) rows are repeated.
+    """
+
+    counts_as_weights: ClassVar[bool] = False
+
+    random_state: int = 0
+
+    def fit(self, X: Features, y: Classes, sample_weight: Weights | None = None) -> Self:
+        """X (n, p) finite, y (n,) of 0 and 1 with both present, sample_weight (n,) positive. Returns self."""
+        X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.int64)
+        if X.ndim != 2 or y.shape != X.shape[:1] or (sample_weight is not None and sample_weight.shape != y.shape):
+            raise ValueError(f"X is {X.shape}, y {y.shape}, weights {getattr(sample_weight, 'shape', None)}")
+        _require_finite(X)
+        if set(np.unique(y)) != {0, 1}:
+            raise ValueError(f"y has to hold the classes 0 and 1, it holds {np.unique(y).tolist()}")
+        self._fit(X, y, sample_weight)
+        return self
+
+    def predict_proba(self, X: Features) -> NDArray[np.float64]:
+        """(n, 2): probability of class 0 and of class 1."""
+        X = np.asarray(X, dtype=np.float64)
+        _require_finite(X)
+        positive = np.asarray(self._probability(X), dtype=np.float64)
+        return np.column_stack([1 - positive, positive])
+
+    @abstractmethod
+    def _fit(self, X: Features, y: Classes, sample_weight: Weights | None) -> None:
+        """Set the learned state."""
+
+    @abstractmethod
+    def _probability(self, X: Features) -> NDArray[np.floating]:
+        """(n,) probability of class 1."""
+
+
+def _require_finite(X: Features) -> None:
+    if not np.isfinite(X).all():
+        row, column = np.argwhere(~np.isfinite(X))[0]
+        raise ValueError(f"feature {column} of row {row} has no value")

@@ -1,0 +1,156 @@
+"""Calibration: whether the probabilities have the right size.
+
+Belongs here: recalibration slope, calibration-in-the-large, observed / expected, the grouped curve. Does not belong
+here: mending the probabilities (a classifier's business).
+
+Intervals: where every subject has one recording, from the model's own variance; where subjects repeat, from variances
+clustered by subject. The probabilities are taken as given: uncertainty of fitting the model is not in them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from plr_assets.evaluation.estimate import (
+    UNDEFINED,
+    Codes,
+    Estimate,
+    Labels,
+    labels_and_probabilities,
+    one_recording_each,
+    subject_codes,
+    wald,
+)
+
+# Probabilities are clipped to this before taking logits: a single p = 0 would otherwise be infinitely influential.
+# float32 resolves 6e-8 near 1, so 1e-6 is the smallest power of ten that holds two digits at both ends.
+EPSILON = 1e-6
+GROUPS = 10
+
+
+def calibration_slope(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
+    """b of logit P(y = 1) = a + b logit(p), by unpenalised maximum likelihood, with Wald's interval.
+
+    1 is ideal, < 1 too extreme, > 1 too timid (Cox 1958). NaN where no finite estimate exists: one class, constant p,
+    or classes that a threshold separates.
+    """
+    labels, values = labels_and_probabilities(y, p)
+    codes = subject_codes(subjects, labels.size)
+    x = _logit(values)
+    if not _overlap(x, labels):
+        return UNDEFINED
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    model = GLM(labels.astype(np.float64), np.column_stack([np.ones_like(x), x]), family=Binomial())
+    if one_recording_each(codes):
+        result = model.fit()
+    elif codes.max() > 0:
+        result = model.fit(cov_type="cluster", cov_kwds={"groups": codes})
+    else:
+        return Estimate(float(model.fit().params[1]), np.nan, np.nan)
+    return wald(float(result.params[1]), float(result.bse[1])) if result.converged else UNDEFINED
+
+
+def calibration_in_the_large(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
+    """a of logit P(y = 1) = a + logit(p), slope fixed to 1, with Wald's interval.
+
+    0 is ideal, > 0 means that risk is underestimated. NaN with one class.
+    """
+    labels, values = labels_and_probabilities(y, p)
+    codes = subject_codes(subjects, labels.size)
+    if labels.all() or not labels.any():
+        return UNDEFINED
+    from scipy.optimize import brentq
+    from scipy.special import expit, logit
+
+    # One monotone equation, sum of fitted = sum of observed, whose root lies between the shifts that take the largest
+    # and the smallest logit to that of the prevalence. IRLS overflows on it where probabilities of 0 and 1 are wrong.
+    x, prevalence = _logit(values), labels.mean()
+    low, high = logit(prevalence) - x.max(), logit(prevalence) - x.min()
+    shift = brentq(lambda a: expit(x + a).mean() - prevalence, low - 1, high + 1, xtol=1e-12)
+    fitted = expit(x + shift)
+    information = np.sum(fitted * (1 - fitted))
+    if one_recording_each(codes):
+        return wald(shift, 1 / np.sqrt(information))
+    return wald(shift, np.sqrt(_cluster_variance(labels - fitted, codes)) / information)
+
+
+def observed_expected(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
+    """Observed / expected events, with an interval on the log scale.
+
+    Var(log O) = (1 - O/n) / O, the binomial variance of the observed count (Debray et al. 2017, BMJ 356:i6460). NaN if
+    no event is expected; the interval is NaN with one class, where that variance is 0 or undefined.
+    """
+    labels, values = labels_and_probabilities(y, p)
+    codes = subject_codes(subjects, labels.size)
+    observed, expected = float(labels.sum()), float(values.sum())
+    if expected == 0:
+        return UNDEFINED
+    ratio = observed / expected
+    if labels.all() or not labels.any():
+        return Estimate(ratio, np.nan, np.nan)
+    if one_recording_each(codes):
+        variance = (1 - labels.mean()) / observed
+    else:
+        variance = _cluster_variance(labels - labels.mean(), codes) / observed**2
+    _, lower, upper = np.exp(wald(np.log(ratio), np.sqrt(variance)))
+    return Estimate(ratio, float(lower), float(upper))
+
+
+class CalibrationCurve(NamedTuple):
+    """Groups from low to high probability; every field (groups,)."""
+
+    predicted_mean: NDArray[np.float64]
+    observed_share: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    n: NDArray[np.int64]
+
+
+def calibration_curve(
+    y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None, groups: int = GROUPS
+) -> CalibrationCurve:
+    """Observed share of events against mean probability in groups of equal size, with Wilson's interval.
+
+    Equal probabilities always share a group, so that the curve does not depend on the order of the rows; with many ties
+    groups differ in size and some are left out. Repeated recordings of a subject in a group count as one in the
+    interval (as if fully correlated, which is the cautious end).
+    """
+    from scipy.stats import rankdata
+    from statsmodels.stats.proportion import proportion_confint
+
+    labels, values = labels_and_probabilities(y, p)
+    codes = subject_codes(subjects, labels.size)
+    place = np.floor(groups * (rankdata(values) - 0.5) / labels.size).astype(np.intp)
+    group = np.unique(place, return_inverse=True)[1]
+    n = np.bincount(group)
+    share = np.bincount(group, weights=labels) / n
+    n_subjects = np.bincount(np.unique(np.column_stack([group, codes]), axis=0)[:, 0])
+    lower, upper = proportion_confint(share * n_subjects, n_subjects, alpha=0.05, method="wilson")
+    predicted = np.clip(np.bincount(group, weights=values) / n, 0, 1)
+    return CalibrationCurve(predicted, share, np.asarray(lower), np.asarray(upper), n.astype(np.int64))
+
+
+def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    clipped = np.clip(p, EPSILON, 1 - EPSILON)
+    logit: NDArray[np.float64] = np.log(clipped / (1 - clipped))
+    return logit
+
+
+def _cluster_variance(residuals: NDArray[np.float64], codes: Codes) -> float:
+    """Variance of the sum of residuals, subjects being independent; NaN with a single subject."""
+    sums = np.bincount(codes, weights=residuals)
+    return float(sums.size / (sums.size - 1) * np.sum(sums**2)) if sums.size > 1 else float("nan")
+
+
+def _overlap(x: NDArray[np.float64], y: Labels) -> bool:
+    """Whether a slope exists: both classes there, and neither lies wholly at or beyond the other (Albert & Anderson
+    1984, Biometrika 71:1, for one covariate)."""
+    if y.all() or not y.any():
+        return False
+    cases, controls = x[y], x[~y]
+    return bool(controls.max() > cases.min() and cases.max() > controls.min())

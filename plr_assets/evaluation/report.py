@@ -1,0 +1,138 @@
+"""Everything that is reported of one pipeline: the tables of `schemas.EVALUATION_TABLES`.
+
+Belongs here: which estimand goes into which column. Does not belong here: the metrics themselves, or comparing
+pipelines.
+
+`single` (mean over iterations of what one model does out of bag): auroc, its resample range, brier, scaled_brier.
+`bagged` (each recording's probability averaged over the iterations it was out of bag): everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from plr_assets import schemas
+from plr_assets.evaluation.calibration import (
+    calibration_curve,
+    calibration_in_the_large,
+    calibration_slope,
+    observed_expected,
+)
+from plr_assets.evaluation.discrimination import auroc_estimate, auroc_rows, mean_auroc_estimate, roc_curve
+from plr_assets.evaluation.estimate import Estimate
+from plr_assets.evaluation.out_of_bag import OutOfBag, read_out_of_bag
+from plr_assets.evaluation.overall import brier_rows, scaled_brier
+from plr_assets.evaluation.utility import decision_curve, net_benefit
+
+NET_BENEFIT_PERCENT = (5, 10, 15, 20)
+# 5 % wide: narrow enough to show two modes, wide enough for the 56 cases of the published cohort.
+HISTOGRAM_BINS = 20
+
+
+def evaluate_pipeline(
+    bootstrap: pl.DataFrame,
+    cases: pl.DataFrame,
+    *,
+    pipeline: str,
+    methods: Mapping[str, str],
+    oracle: bool,
+    synthetic: bool,
+) -> dict[str, pl.DataFrame]:
+    """All tables of one pipeline, by table name.
+
+    bootstrap, cases   `schemas.BOOTSTRAP_RESULTS` and `schemas.BOOTSTRAP_CASES`; their rows may come in any order.
+    methods            axis -> method, for the four axes.
+    Raises DataError, naming iteration or recording, where the tables contradict each other, test what was trained, or
+    leave a recording that was never out of bag. Missing values mean: not defined by these data.
+    """
+    out_of_bag = read_out_of_bag(bootstrap, cases, pipeline=pipeline)
+    y, (p, sd) = out_of_bag.y, out_of_bag.mean_and_sd()
+    false_positive, true_positive = roc_curve(y, p)
+    curve, decisions = calibration_curve(y, p, out_of_bag.subject), decision_curve(y, p)
+    identity = {"oracle": oracle, "synthetic": synthetic}
+    metrics = {**methods, **identity, **_metrics(out_of_bag, p)}
+    columns: dict[str, dict[str, Any]] = {
+        "essential_metrics": {name: [value] for name, value in metrics.items()},
+        "predictions": {
+            "recording": out_of_bag.recording,
+            "y_true": y,
+            "y_prob": p,
+            "y_prob_sd": sd,
+            "n_out_of_bag": out_of_bag.counts,
+        },
+        "roc_curves": {
+            "point": np.arange(false_positive.size),
+            "false_positive_rate": false_positive,
+            "true_positive_rate": true_positive,
+        },
+        "calibration_curves": {
+            "bin": np.arange(curve.n.size),
+            "predicted_mean": curve.predicted_mean,
+            "observed_share": curve.observed_share,
+            "observed_share_ci_lower": curve.lower,
+            "observed_share_ci_upper": curve.upper,
+            "n": curve.n,
+        },
+        "dca_curves": {
+            "threshold": decisions.threshold,
+            "net_benefit_model": decisions.model,
+            "net_benefit_all": decisions.refer_all,
+            "net_benefit_none": decisions.refer_none,
+        },
+        "probability_distributions": _histogram(y, p),
+    }
+    return {table.name: _frame(table, pipeline, columns[table.name]) for table in schemas.EVALUATION_TABLES}
+
+
+def _metrics(out_of_bag: OutOfBag, p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | int]:
+    y, subject, known = out_of_bag.y, out_of_bag.subject, ~np.isnan(out_of_bag.p)
+    resamples = auroc_rows(y, out_of_bag.p, known)
+    lower, upper = np.quantile(resamples, (0.025, 0.975))
+    mean_brier = float(brier_rows(y, out_of_bag.p, known).mean())
+    benefits = net_benefit(y, p, np.array(NET_BENEFIT_PERCENT) / 100)
+    return {
+        **_spread("auroc", mean_auroc_estimate(y, out_of_bag.p, subject)),
+        "auroc_resample_lower": float(lower),
+        "auroc_resample_upper": float(upper),
+        **_spread("auroc_bagged", auroc_estimate(y, p, subject)),
+        "brier": mean_brier,
+        "scaled_brier": scaled_brier(mean_brier, float(y.mean())),
+        **_spread("calibration_slope", calibration_slope(y, p, subject)),
+        **_spread("calibration_intercept", calibration_in_the_large(y, p, subject)),
+        **_spread("o_e_ratio", observed_expected(y, p, subject)),
+        **{f"net_benefit_{t}pct": float(nb) for t, nb in zip(NET_BENEFIT_PERCENT, benefits, strict=True)},
+        "n_subjects": int(subject.max()) + 1,
+        "n_events": int(y.sum()),
+        "prevalence": float(y.mean()),
+        "n_iterations": len(out_of_bag.p),
+    }
+
+
+def _spread(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_ci_lower": estimate.lower, f"{name}_ci_upper": estimate.upper}
+
+
+def _histogram(y: np.ndarray[Any, np.dtype[np.bool_]], p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+    borders = np.arange(HISTOGRAM_BINS + 1) / HISTOGRAM_BINS
+    counts = [np.histogram(p[y == positive], borders)[0] for positive in (False, True)]
+    return {
+        "y_true": np.repeat([0, 1], HISTOGRAM_BINS),
+        "bin": np.tile(np.arange(HISTOGRAM_BINS), 2),
+        "bin_start": np.tile(borders[:-1], 2),
+        "bin_end": np.tile(borders[1:], 2),
+        "n": np.concatenate(counts),
+    }
+
+
+def _frame(table: schemas.Table, pipeline: str, columns: Mapping[str, Any]) -> pl.DataFrame:
+    """A frame with the table's columns, in its order and types; NaN becomes missing."""
+    dtypes = {"string": pl.String, "boolean": pl.Boolean, "int64": pl.Int64, "float64": pl.Float64}
+    height = len(next(iter(columns.values())))
+    series = {"pipeline": [pipeline] * height, **columns}
+    frame = pl.DataFrame({column.name: pl.Series(series[column.name]) for column in table.columns})
+    frame = frame.cast({column.name: dtypes[column.dtype] for column in table.columns})
+    return frame.with_columns(pl.col(pl.Float64).fill_nan(None))

@@ -1,0 +1,20 @@
+"""The oracle `pupil-gt`: the samples a human rejected.
+
+Belongs here: that mask. Does not belong here: anything a screening programme could run without a human.
+"""
+
+from __future__ import annotations
+
+from plr_assets.errors import DataError
+from plr_assets.recordings.table import Mask, Recordings
+
+
+def human_mask(recordings: Recordings) -> Mask:
+    """(n, T) bool: what a human rejected, and dropouts. Raises DataError where no human looked."""
+    if recordings.artefact is None:
+        raise DataError(
+            "recordings",
+            "pupil-gt needs human-rejected samples, and there are none.",
+            "Leave pupil-gt out of the study, or import recordings with ground truth.",
+        )
+    return recordings.artefact | recordings.dropout

@@ -1,0 +1,120 @@
+"""Dagster assets made from stage declarations.
+
+Belongs here: dg.asset objects and the events they emit. Does not belong here: what a stage computes (`defs`), or the
+loop over keys (`execution`).
+
+An asset body loops over a range's keys itself. Dagster would give every key of a range one data version, so the body
+logs one materialization a key, after its output (docs/decisions/0001-ranges.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import dagster as dg
+
+from plr_assets.grid import Grid, PipelineKey
+from plr_assets.platform import events
+from plr_assets.platform.contract import Contract
+from plr_assets.platform.execution import KeyResult, run_keys
+from plr_assets.platform.mapper import Mapper
+from plr_assets.platform.partitions import partition_mapping, partitions_def, reads_by_asset
+from plr_assets.platform.planning import Planner
+from plr_assets.platform.stages import WHOLE, StageAsset
+from plr_assets.study import Study
+
+# Set by `plr run`: the keys of a range that are wanted. A run's range must be contiguous, a selection need not be.
+KEYS_TAG = "plr/keys"
+
+
+def asset_key(study: str, name: str) -> dg.AssetKey:
+    """Assets are prefixed by their study: equal keys in two code locations would collide."""
+    return dg.AssetKey([study, name])
+
+
+def dagster_asset(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition:
+    """The Dagster asset of one declaration in one study."""
+
+    @dg.asset(
+        key=asset_key(study.name, asset.name),
+        partitions_def=partitions_def(asset, grid),
+        backfill_policy=dg.BackfillPolicy.single_run() if asset.partitioned else None,
+        deps=list(dependencies(asset, study, grid)),
+        group_name=asset.stage.name,
+        owners=[asset.stage.owner],
+        kinds=set(asset.kinds),
+        tags={"stage": asset.stage.name, "origin": study.origin},
+        description=asset.description,
+        metadata=events.definition_metadata(asset.tables, asset.stage.persona),
+        dagster_type=dg.Nothing,
+        output_required=False,
+    )
+    def body(
+        context: dg.AssetExecutionContext, contract: dg.ResourceParam[Contract], workers: dg.ResourceParam[Mapper]
+    ) -> Iterator[dg.Output[None]]:
+        keys, whole_range = _chosen(context, asset)
+        planner = Planner(study, grid, contract)
+        pointers = events.upstream_pointers(context, asset, study.name)
+        report = _progress(context, len(keys))
+        results = run_keys(
+            planner.plan(asset, keys), planner, contract, workers, tags={"plr.dagster_run_id": context.run_id}, report=report
+        )
+        yield from _emit(context, asset, results, pointers, contract, whole_range=whole_range)
+
+    return body
+
+
+def dependencies(asset: StageAsset, study: Study, grid: Grid) -> Iterator[dg.AssetDep]:
+    for name, same_upstream in reads_by_asset(asset).items():
+        yield dg.AssetDep(
+            asset_key(study.name, name), partition_mapping=partition_mapping(asset, same_upstream, grid)
+        )
+    for name in asset.after:
+        yield dg.AssetDep(asset_key(study.name, name))
+
+
+def _chosen(context: dg.AssetExecutionContext, asset: StageAsset) -> tuple[list[PipelineKey], bool]:
+    """The keys to run, and whether they are all that Dagster thinks this run covers."""
+    if not asset.partitioned:
+        return [WHOLE], True
+    covered = list(context.partition_keys)
+    tag = context.run.tags.get(KEYS_TAG)
+    wanted = covered if tag is None else json.loads(tag)
+    return [asset.parse(text) for text in wanted], tag is None
+
+
+def _progress(context: dg.AssetExecutionContext, total: int) -> events.Report:
+    decided = 0
+
+    def report(result: KeyResult) -> None:
+        nonlocal decided
+        decided += 1
+        where = f"[{decided}/{total}] {result.text}"
+        if result.error is not None:
+            context.log.error(f"{where}: {result.error}")
+        elif result.run is not None:
+            context.log.info(f"{where}: {'reused' if result.reused else f'{result.run.seconds:.1f} s'}")
+
+    return report
+
+
+def _emit(
+    context: dg.AssetExecutionContext,
+    asset: StageAsset,
+    results: Sequence[KeyResult],
+    pointers: Mapping[str, str],
+    contract: Contract,
+    *,
+    whole_range: bool,
+) -> Iterator[dg.Output[None]]:
+    failed = [result for result in results if result.error is not None]
+    if not failed and whole_range:
+        # An output lets children and checks of the same run go on. It marks the whole range with one version, which
+        # the events below replace key by key; so it is left out where only some keys of the range were wanted.
+        yield dg.Output(None)
+    for result in results:
+        if result.run is not None:
+            context.log_event(events.materialization(context.asset_key, asset, result, pointers, contract))
+    if failed:
+        raise dg.Failure(events.failure_summary(asset, failed, len(results)), allow_retries=False)

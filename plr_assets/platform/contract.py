@@ -1,0 +1,335 @@
+"""The MLflow contract: how a stage hands its results to the next.
+
+Belongs here: publishing a partition as one MLflow run, finding published partitions, turning their artifacts into
+verified references. Does not belong here: what to run (`planning`), or the form of files (`artifacts`).
+
+A partition is published when its run is FINISHED and carries a digest: both are written last, so a killed process
+leaves nothing a reader can take for a result. Explicit client calls with run ids only; no fluent, process-wide state.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
+
+from plr_assets.errors import ContractError
+from plr_assets.paths import data_root
+from plr_assets.platform.artifacts import (
+    ArtifactInfo,
+    ArtifactRef,
+    decode_infos,
+    encode_infos,
+    file_name,
+    product_digest,
+)
+from plr_assets.platform.digests import canonical_json
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+CONTRACT_VERSION = "1"
+# MLflow refuses longer values; parameters are for reading, the fingerprint holds what counts.
+_PARAM_LIMIT = 6000
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRun:
+    """A FINISHED run that fits the contract."""
+
+    run_id: str
+    asset: str
+    key: str
+    fingerprint: str
+    digest: str
+    artifacts: Mapping[str, ArtifactInfo]
+    artifact_uri: str
+    end_time: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """The latest attempt at a partition, if it failed: shown by `plr status`, never read."""
+
+    run_id: str
+    fingerprint: str
+    error: str
+    end_time: int
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Everything that is said about a partition when it is published."""
+
+    asset: str
+    key: str
+    experiment: str
+    fingerprint: str
+    parameters: Mapping[str, Any]
+    tags: Mapping[str, str]
+    upstream: Mapping[str, str] = field(default_factory=dict)
+
+
+def default_tracking_uri() -> str:
+    """`MLFLOW_TRACKING_URI`, or one sqlite store for all studies below the data root."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{data_root() / 'mlflow' / 'mlflow.db'}"
+
+
+class Contract:
+    """One study's side of the tracking store."""
+
+    def __init__(self, study: str, tracking_uri: str | None = None) -> None:
+        self.study = study
+        self.tracking_uri = tracking_uri or default_tracking_uri()
+        self._experiments: dict[str, str] = {}
+        self._published: dict[tuple[str, str], list[PublishedRun]] | None = None
+        self._failed: dict[tuple[str, str], FailedRun] = {}
+        self._downloads: Path | None = None
+
+    # -- publishing ---------------------------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        draft: Draft,
+        artifacts: Mapping[str, ArtifactInfo],
+        staged: Path,
+        *,
+        metrics: Mapping[str, float],
+        seconds: float,
+    ) -> PublishedRun:
+        """Log `staged` (written by `write_product`) as a FINISHED run, and return it."""
+        digest = product_digest(artifacts)
+        run = self._start(draft)
+        run_id = run.info.run_id
+        with self._ends_as_failed(run_id):
+            self._log_values(run_id, draft.parameters, metrics)
+            self._client.log_artifacts(run_id, str(staged))
+            self._tag(
+                run_id,
+                {
+                    "plr.artifacts": encode_infos(artifacts),
+                    "plr.seconds": f"{seconds:.3f}",
+                    "plr.digest": digest,
+                },
+            )
+            self._client.set_terminated(run_id, status="FINISHED")
+        published = PublishedRun(
+            run_id=run_id,
+            asset=draft.asset,
+            key=draft.key,
+            fingerprint=draft.fingerprint,
+            digest=digest,
+            artifacts=artifacts,
+            artifact_uri=run.info.artifact_uri,
+            end_time=int(time.time() * 1000),
+            seconds=seconds,
+        )
+        self._index.setdefault((draft.asset, draft.key), []).append(published)
+        self._failed.pop((draft.asset, draft.key), None)
+        return published
+
+    def publish_failure(self, draft: Draft, error: str, traceback: str) -> FailedRun:
+        """Log a failed attempt: a FAILED run with its reason, for people to find; nothing reads it as a result."""
+        run_id = self._start(draft).info.run_id
+        self._tag(run_id, {"plr.error": error[:_PARAM_LIMIT]})
+        if traceback:
+            self._client.log_text(run_id, traceback, "traceback.txt")
+        self._client.set_terminated(run_id, status="FAILED")
+        failed = FailedRun(run_id, draft.fingerprint, error, int(time.time() * 1000))
+        self._failed[draft.asset, draft.key] = failed
+        return failed
+
+    def _start(self, draft: Draft) -> Run:
+        tags = {
+            "plr.study": self.study,
+            "plr.asset": draft.asset,
+            "plr.key": draft.key,
+            "plr.fingerprint": draft.fingerprint,
+            "plr.contract_version": CONTRACT_VERSION,
+            "plr.upstream": canonical_json(dict(draft.upstream)),
+            **draft.tags,
+        }
+        return self._client.create_run(
+            self._experiment_id(draft.experiment), run_name=draft.key, tags=tags, start_time=int(time.time() * 1000)
+        )
+
+    def _log_values(self, run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        from mlflow.entities import Metric, Param
+
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in metrics.items() if value == value],
+            params=[Param(name, str(value)[:_PARAM_LIMIT]) for name, value in parameters.items()],
+        )
+
+    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+    @contextmanager
+    def _ends_as_failed(self, run_id: str) -> Iterator[None]:
+        """A run whose logging breaks off is closed as FAILED rather than left RUNNING for ever."""
+        try:
+            yield
+        except BaseException:
+            self._client.set_terminated(run_id, status="FAILED")
+            raise
+
+    # -- finding ------------------------------------------------------------------------------------------------------
+
+    def runs(self, asset: str, key: str) -> Sequence[PublishedRun]:
+        """All published runs of a partition, oldest first."""
+        return self._index.get((asset, key), [])
+
+    def latest(self, asset: str, key: str) -> PublishedRun | None:
+        runs = self.runs(asset, key)
+        return runs[-1] if runs else None
+
+    def with_fingerprint(self, asset: str, key: str, fingerprint: str) -> PublishedRun | None:
+        """The newest published run of this work; newest, should two processes have published the same."""
+        return next((run for run in reversed(self.runs(asset, key)) if run.fingerprint == fingerprint), None)
+
+    def failure(self, asset: str, key: str) -> FailedRun | None:
+        """The last attempt, if it failed and nothing was published since."""
+        return self._failed.get((asset, key)) if self._index is not None else None
+
+    def refresh(self) -> None:
+        """Forget what was read: another process may have published."""
+        self._published = None
+
+    def ref(self, run: PublishedRun, name: str) -> ArtifactRef:
+        """A reference that can be read on this machine. Raises ContractError if the run has no such artifact."""
+        info = run.artifacts.get(name)
+        if info is None:
+            raise ContractError(
+                f"run {run.run_id} ({run.asset} {run.key})",
+                f"there is no artifact {name!r}; it has {sorted(run.artifacts)}.",
+                "Publish a run that fits the contract.",
+            )
+        return ArtifactRef(run.run_id, name, info, self._local(run, name, info))
+
+    def run_url(self, run_id: str, experiment: str) -> str | None:
+        """The run's page, where the tracking store has one."""
+        if not self.tracking_uri.startswith("http"):
+            return None
+        return f"{self.tracking_uri.rstrip('/')}/#/experiments/{self._experiment_id(experiment)}/runs/{run_id}"
+
+    def close(self) -> None:
+        """Remove what was downloaded."""
+        if self._downloads is not None:
+            shutil.rmtree(self._downloads, ignore_errors=True)
+            self._downloads = None
+
+    @property
+    def _index(self) -> dict[tuple[str, str], list[PublishedRun]]:
+        if self._published is None:
+            self._published, self._failed = self._read_index()
+        return self._published
+
+    def _read_index(self) -> tuple[dict[tuple[str, str], list[PublishedRun]], dict[tuple[str, str], FailedRun]]:
+        published: dict[tuple[str, str], list[PublishedRun]] = defaultdict(list)
+        failed: dict[tuple[str, str], FailedRun] = {}
+        for run in self._all_runs():
+            tags = run.data.tags
+            place = (tags["plr.asset"], tags["plr.key"])
+            if run.info.status == "FAILED" and "plr.error" in tags:
+                failed[place] = FailedRun(
+                    run.info.run_id, tags["plr.fingerprint"], tags["plr.error"], run.info.end_time
+                )
+            elif (
+                run.info.status == "FINISHED"
+                and "plr.digest" in tags
+                and tags.get("plr.contract_version") == CONTRACT_VERSION
+            ):
+                published[place].append(_published(run, *place))
+                failed.pop(place, None)
+        return dict(published), failed
+
+    def _all_runs(self) -> Iterator[Run]:
+        """Every ended run of the study that names a partition, in the order in which they ended."""
+        prefix = f"{self.study}/"
+        experiments = [
+            experiment.experiment_id
+            for experiment in self._client.search_experiments(filter_string=f"name LIKE '{prefix}%'")
+        ]
+        if not experiments:
+            return
+        token: str | None = None
+        found: list[Run] = []
+        while True:
+            page = self._client.search_runs(
+                experiments, filter_string=f"tags.`plr.study` = '{self.study}'", max_results=_PAGE, page_token=token
+            )
+            found.extend(run for run in page if run.info.end_time is not None and "plr.key" in run.data.tags)
+            token = page.token
+            if not token:
+                break
+        yield from sorted(found, key=lambda run: (run.info.end_time, run.info.start_time, run.info.run_id))
+
+    def _local(self, run: PublishedRun, name: str, info: ArtifactInfo) -> Path:
+        relative = file_name(name, info.kind)
+        parsed = urlparse(run.artifact_uri)
+        if parsed.scheme in ("", "file"):
+            return Path(unquote(parsed.path)) / relative
+        if self._downloads is None:
+            self._downloads = Path(tempfile.mkdtemp(prefix="plr-artifacts-"))
+        target = self._downloads / run.run_id
+        local = target / relative
+        if not local.exists():
+            target.mkdir(exist_ok=True)
+            self._client.download_artifacts(run.run_id, relative, str(target))
+        return local
+
+    # -- the store ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        from mlflow import MlflowClient
+
+        parsed = urlparse(self.tracking_uri)
+        if parsed.scheme == "sqlite":
+            Path(parsed.path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(tracking_uri=self.tracking_uri)
+
+    def _experiment_id(self, experiment: str) -> str:
+        if experiment not in self._experiments:
+            name = f"{self.study}/{experiment}"
+            found = self._client.get_experiment_by_name(name)
+            self._experiments[experiment] = found.experiment_id if found else self._create_experiment(name)
+        return self._experiments[experiment]
+
+    def _create_experiment(self, name: str) -> str:
+        # With a database as store MLflow would put artifacts below the current directory.
+        location = None
+        if not self.tracking_uri.startswith("http"):
+            location = (data_root() / "mlflow" / "artifacts" / name).as_uri()
+        return str(self._client.create_experiment(name, artifact_location=location))
+
+
+def _published(run: Run, asset: str, key: str) -> PublishedRun:
+    tags = run.data.tags
+    return PublishedRun(
+        run_id=run.info.run_id,
+        asset=asset,
+        key=key,
+        fingerprint=tags["plr.fingerprint"],
+        digest=tags["plr.digest"],
+        artifacts=decode_infos(tags["plr.artifacts"]),
+        artifact_uri=run.info.artifact_uri,
+        end_time=run.info.end_time,
+        seconds=float(tags.get("plr.seconds", "nan")),
+    )

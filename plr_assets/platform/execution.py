@@ -1,0 +1,133 @@
+"""Running the keys of one asset: reuse what is published, spread the rest over workers, publish as results arrive.
+
+Belongs here: the one loop that every stage asset runs, with per-key failure. Does not belong here: Dagster events
+(`assets`) or the choice of keys (`planning`, `runner`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from plr_assets.platform.artifacts import ArtifactInfo, write_product
+from plr_assets.platform.contract import Contract, PublishedRun
+from plr_assets.platform.exports import export
+from plr_assets.platform.mapper import Failed, Mapper
+from plr_assets.platform.planning import KeyPlan, Planner
+from plr_assets.platform.stages import Task
+
+
+@dataclass(frozen=True)
+class KeyResult:
+    """What became of one key: the run that holds it, or why there is none."""
+
+    plan: KeyPlan
+    run: PublishedRun | None
+    reused: bool = False
+    error: str | None = None
+    metrics: Mapping[str, float] | None = None
+    notes: Mapping[str, str] | None = None
+
+    @property
+    def text(self) -> str:
+        return self.plan.text
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One key on its way to a worker."""
+
+    task: Task
+    folder: Path
+
+
+@dataclass(frozen=True)
+class _Done:
+    """One key on its way back: what lies in its folder."""
+
+    artifacts: Mapping[str, ArtifactInfo]
+    metrics: Mapping[str, float]
+    notes: Mapping[str, str]
+    seconds: float
+
+
+Report = Callable[[KeyResult], None]
+
+
+def run_keys(
+    plans: Sequence[KeyPlan],
+    planner: Planner,
+    contract: Contract,
+    mapper: Mapper,
+    *,
+    tags: Mapping[str, str],
+    report: Report,
+) -> list[KeyResult]:
+    """Bring every key of `plans` to a published run; one result a key, in the order of `plans`.
+
+    A key whose work is published is reused. A key whose inputs are missing, or whose computation raises, is failed: the
+    others go on. `report` is called as each key is decided.
+    """
+    results: dict[str, KeyResult] = {}
+
+    def decide(result: KeyResult) -> None:
+        results[result.text] = result
+        report(result)
+
+    waiting: dict[str, KeyPlan] = {}
+    for plan in plans:
+        if plan.blocked:
+            decide(_failed(contract, planner, plan, tags, f"upstream is missing: {', '.join(plan.blocked)}."))
+        elif plan.published is not None:
+            _export(plan, plan.published, planner, contract)
+            decide(KeyResult(plan, plan.published, reused=True))
+        else:
+            waiting[plan.text] = plan
+
+    scratch = Path(tempfile.mkdtemp(prefix="plr-"))
+    try:
+        work = [_Work(planner.task(plan), scratch / str(index)) for index, plan in enumerate(waiting.values())]
+        for outcome in mapper.map(_compute, work):
+            plan = waiting[outcome.item.task.asset.key_text(outcome.item.task.key)]
+            if isinstance(outcome.result, Failed):
+                decide(_failed(contract, planner, plan, tags, outcome.result.reason, outcome.result.traceback))
+                continue
+            done = outcome.result
+            run = contract.publish(
+                planner.draft(plan, tags),
+                done.artifacts,
+                outcome.item.folder,
+                metrics=done.metrics,
+                seconds=done.seconds,
+            )
+            shutil.rmtree(outcome.item.folder)
+            _export(plan, run, planner, contract)
+            decide(KeyResult(plan, run, metrics=done.metrics, notes=done.notes))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return [results[plan.text] for plan in plans]
+
+
+def _compute(work: _Work) -> _Done:
+    """In a worker: compute one key and stage its artifacts on disk."""
+    started = time.perf_counter()
+    product = work.task.asset.compute(work.task)
+    work.folder.mkdir(parents=True)
+    artifacts = write_product(product, work.task.asset.tables, work.folder)
+    return _Done(artifacts, dict(product.metrics), dict(product.notes), time.perf_counter() - started)
+
+
+def _failed(
+    contract: Contract, planner: Planner, plan: KeyPlan, tags: Mapping[str, str], reason: str, traceback: str = ""
+) -> KeyResult:
+    contract.publish_failure(planner.draft(plan, tags), reason, traceback)
+    return KeyResult(plan, None, error=reason)
+
+
+def _export(plan: KeyPlan, run: PublishedRun, planner: Planner, contract: Contract) -> None:
+    for artifact, place in plan.asset.exports.items():
+        export(contract.ref(run, artifact), planner.study.data_dir / place(plan.key))

@@ -1,0 +1,165 @@
+"""Mappers: how the keys of a range are spread over processes.
+
+Belongs here: `Mapper` and its implementations; they know nothing of assets. Does not belong here: what a key computes,
+or logging to MLflow (the parent logs, workers compute).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar
+
+from plr_assets.errors import PlrError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# One thread a worker: the pool is the parallelism, and results do not depend on a machine's core count.
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why one item failed, in words and as a traceback."""
+
+    reason: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Item, Result]):
+    item: Item
+    result: Result | Failed
+
+
+class Mapper(Protocol):
+    """Applies a function to items, one outcome an item, in order of completion."""
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]: ...
+
+    def close(self) -> None: ...
+
+
+class SerialMapper:
+    """In this process, one after another."""
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+        for item in items:
+            yield Outcome(item, _call(function, item))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class ProcessMapper:
+    """Over a pool of processes that is started at first use and kept until `close`.
+
+    A worker that dies (out of memory, killed) breaks a whole pool. The items that were in flight are then run alone, each
+    in a pool of its own, so that only the one that kills its worker is failed.
+    """
+
+    def __init__(self, processes: int | None = None) -> None:
+        self.processes = processes or os.cpu_count() or 1
+        self._pool: ProcessPoolExecutor | None = None
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+        waiting = list(items)
+        suspects: list[Item] = []
+        running: dict[Future[Result | Failed], Item] = {}
+        try:
+            while waiting or running:
+                # Twice as many submitted as there are workers: none idles, and a broken pool takes few with it.
+                while waiting and len(running) < 2 * self.processes:
+                    item = waiting.pop(0)
+                    running[self._started().submit(_call, function, item)] = item
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    item = running.pop(future)
+                    try:
+                        yield Outcome(item, future.result())
+                    except BrokenProcessPool:
+                        suspects.append(item)
+                        suspects.extend(running.values())
+                        running.clear()
+                        self.close()
+                        break
+        finally:
+            for future in running:
+                future.cancel()
+        for item in suspects:
+            yield Outcome(item, _alone(function, item))
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = _pool(self.processes)
+        return self._pool
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def __enter__(self) -> ProcessMapper:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def make_mapper(kind: str, processes: int | None) -> Mapper:
+    """`PLR_WORKERS=serial` or `PLR_WORKERS=4` in the environment overrides the study."""
+    override = os.environ.get("PLR_WORKERS")
+    if override == "serial" or (override is None and kind == "serial"):
+        return SerialMapper()
+    return ProcessMapper(int(override) if override is not None else processes)
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    # Not fork: the parent runs threads (polars, the database driver), and a forked lock never opens.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    import signal
+
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    # Ctrl-C reaches the whole process group; the parent decides what stops.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _alone(function: Callable[[Item], Result], item: Item) -> Result | Failed:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(_call, function, item).result()
+        except BrokenProcessPool:
+            return Failed(
+                "the worker process died while computing this key, alone as well (killed, or out of memory). "
+                "Look at the machine's memory, or run it with PLR_WORKERS=serial.",
+                "",
+            )
+
+
+def _call(function: Callable[[Item], Result], item: Item) -> Result | Failed:
+    """`function(item)`; an exception becomes a value, so that one item cannot sink the others."""
+    try:
+        return function(item)
+    except PlrError as error:
+        return Failed(str(error), traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - the boundary of a partition: whatever it raises fails it alone
+        return Failed(f"{type(error).__name__}: {error}", traceback.format_exc())

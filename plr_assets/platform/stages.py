@@ -1,0 +1,229 @@
+"""How an asset is declared: its keys, what it reads, and the function that computes one key.
+
+Belongs here: `StageAsset` (the declaration), `Task` (what the function gets) and `@stage_asset`. Does not belong here:
+Dagster (`assets` builds dg.asset objects from these), or any stage's content (`defs`). Declarations know no study; the
+study's grid gives them their keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plr_assets.grid import Grid, PipelineKey
+from plr_assets.registry import Axis
+from plr_assets.schemas import Table
+from plr_assets.study import Study
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from plr_assets.platform.artifacts import ArtifactRef, Product
+
+WHOLE = PipelineKey()  # the one key of an asset without partitions
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage: folder, Dagster group, owner and MLflow experiment of its assets."""
+
+    name: str
+    owner: str
+    experiment: str
+    persona: str
+
+
+@dataclass(frozen=True)
+class Reads:
+    """One artifact of an upstream asset, at the keys that a key needs.
+
+    keys      grid, key -> upstream keys; default: the part of the key that the upstream asset has.
+    artifact  the artifact's name; default: the asset's.
+    required  false: read what is published, and go on without the rest.
+    """
+
+    asset: StageAsset
+    artifact: str
+    keys: Callable[[Grid, PipelineKey], Iterable[PipelineKey]]
+    required: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class StageAsset:
+    """One asset, for every study."""
+
+    name: str
+    stage: Stage
+    description: str
+    compute: Callable[[Task], Product]
+    keys: Callable[[Grid], Sequence[PipelineKey]] | None
+    axes: tuple[Axis, ...]
+    method_axis: Axis | None
+    reads: tuple[Reads, ...]
+    tables: Mapping[str, Table]
+    settings: tuple[str, ...]
+    seeded: bool
+    source: Callable[[Study], str] | None
+    offered: Callable[[Study], bool]
+    exports: Mapping[str, Callable[[PipelineKey], str]]
+    kinds: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @property
+    def partitioned(self) -> bool:
+        return self.keys is not None
+
+    def keys_in(self, grid: Grid) -> tuple[PipelineKey, ...]:
+        return (WHOLE,) if self.keys is None else tuple(self.keys(grid))
+
+    def key_text(self, key: PipelineKey) -> str:
+        """The partition key and MLflow run name; an asset without partitions goes by its own name."""
+        return str(key) if self.partitioned else self.name
+
+    def parse(self, text: str) -> PipelineKey:
+        return PipelineKey.parse(text, self.axes) if self.partitioned else WHOLE
+
+    def method(self, key: PipelineKey) -> str | None:
+        return None if self.method_axis is None else key.named(self.method_axis)
+
+    def __reduce__(self) -> tuple[Callable[[str, str], StageAsset], tuple[str, str]]:
+        # Declarations hold functions that cannot be pickled; a worker imports its own.
+        return _declared, (self.compute.__module__, self.name)
+
+
+def _declared(module: str, name: str) -> StageAsset:
+    asset: StageAsset = getattr(import_module(module), name)
+    return asset
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a compute function gets: its key, its inputs, and the settings it declared. Sent to workers.
+
+    `study` is for the data_import stage, which finds files through it; later stages ask for a `setting`.
+    """
+
+    asset: StageAsset
+    study: Study
+    grid: Grid
+    key: PipelineKey
+    inputs: Mapping[tuple[str, str], Mapping[PipelineKey, ArtifactRef]]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def table(self, asset: str, artifact: str | None = None) -> pl.DataFrame:
+        """The one table read from `asset`."""
+        (frame,) = self.tables(asset, artifact).values()
+        return frame
+
+    def tables(self, asset: str, artifact: str | None = None) -> dict[PipelineKey, pl.DataFrame]:
+        """The tables read from `asset`, by upstream key, in the order in which they were asked for."""
+        from plr_assets.platform.artifacts import read_table
+
+        name = artifact or asset
+        schema = self._upstream(asset, name).asset.tables[name]
+        return {key: read_table(ref, schema) for key, ref in self.inputs[asset, name].items()}
+
+    def folder(self, asset: str, artifact: str) -> Path:
+        """The one folder read from `asset`: a fitted model, say."""
+        from plr_assets.platform.artifacts import folder_path
+
+        (ref,) = self.inputs[asset, artifact].values()
+        return folder_path(ref)
+
+    def setting(self, name: str) -> Any:
+        """A study setting that the asset declared (so that its fingerprint holds it)."""
+        if name not in self.asset.settings:
+            raise KeyError(f"{self.asset.name} does not declare the setting {name!r}")
+        return getattr(self.study, name)
+
+    @property
+    def seed(self) -> int:
+        if not self.asset.seeded:
+            raise KeyError(f"{self.asset.name} does not declare that it draws random numbers")
+        return self.study.seed
+
+    @property
+    def method(self) -> str:
+        """The registry name of this key's method."""
+        if self.asset.method_axis is None:
+            raise KeyError(f"{self.asset.name} has no method")
+        return self.key.named(self.asset.method_axis)
+
+    def make(self) -> Any:
+        """This key's method, constructed with this study's parameters."""
+        assert self.asset.method_axis is not None  # noqa: S101 - `method` raises for the user
+        entry = self.grid.registry.methods[self.asset.method_axis][self.method]
+        return entry.load()(**self.parameters)
+
+    def _upstream(self, asset: str, artifact: str) -> Reads:
+        return next(read for read in self.asset.reads if (read.asset.name, read.artifact) == (asset, artifact))
+
+
+def stage_asset(
+    stage: Stage,
+    *,
+    keys: Callable[[Grid], Sequence[PipelineKey]] | None = None,
+    axes: tuple[Axis, ...] = (),
+    method_axis: Axis | None = None,
+    reads: Sequence[Reads] = (),
+    tables: Mapping[str, Table] | None = None,
+    settings: tuple[str, ...] = (),
+    seeded: bool = False,
+    source: Callable[[Study], str] | None = None,
+    offered: Callable[[Study], bool] = lambda _: True,
+    exports: Mapping[str, Callable[[PipelineKey], str]] | None = None,
+    kinds: tuple[str, ...] = ("python", "mlflow"),
+    after: tuple[str, ...] = (),
+) -> Callable[[Callable[[Task], Product]], StageAsset]:
+    """Declare an asset; the decorated function computes one key, and its docstring is the catalogue's description.
+
+    keys         the study's keys, in order; none: one unpartitioned artifact.
+    axes         which methods a key names.
+    method_axis  the axis whose method `Task.make` builds, and whose code and parameters enter the fingerprint.
+    reads        upstream artifacts.
+    tables       schema of each table that is published.
+    settings     fields of the study that the function uses; they enter the fingerprint.
+    seeded       whether the function draws random numbers; the study's seed then enters the fingerprint.
+    source       digest of what is read from outside the contract (files on disk).
+    offered      whether a study has this asset at all.
+    exports      folder artifact -> place below the study's data folder where its files are copied for people.
+    after        further assets to show as upstream (Dagster lineage only).
+    """
+
+    def declare(compute: Callable[[Task], Product]) -> StageAsset:
+        if not compute.__doc__:
+            raise ValueError(f"{compute.__name__} needs a docstring: it is the catalogue's description")
+        return StageAsset(
+            name=compute.__name__,
+            stage=stage,
+            description=compute.__doc__,
+            compute=compute,
+            keys=keys,
+            axes=axes,
+            method_axis=method_axis,
+            reads=tuple(reads),
+            tables=dict(tables or {}),
+            settings=settings,
+            seeded=seeded,
+            source=source,
+            offered=offered,
+            exports=dict(exports or {}),
+            kinds=kinds,
+            after=after,
+        )
+
+    return declare
+
+
+def reads(
+    asset: StageAsset,
+    artifact: str | None = None,
+    keys: Callable[[Grid, PipelineKey], Iterable[PipelineKey]] | None = None,
+    *,
+    required: bool = True,
+) -> Reads:
+    """See `Reads`."""
+    return Reads(asset, artifact or asset.name, keys or (lambda _, key: (key.only(*asset.axes),)), required)

@@ -1,0 +1,163 @@
+"""One recording on the study's common grid, in % change from its baseline.
+
+Belongs here: alignment on the light, and putting time, lights, pupil and baseline together. Does not belong here: file
+formats, subjects, or more than one recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plr_assets.recordings.baseline import measure_baseline, percent_change
+from plr_assets.recordings.device_csv import DeviceTrace
+from plr_assets.recordings.file_errors import FileError
+from plr_assets.recordings.headered_csv import HeaderedTrace
+from plr_assets.recordings.lights import (
+    Drive,
+    boxcar_drive,
+    declared_stimuli,
+    first_light,
+    measured_stimuli,
+)
+from plr_assets.recordings.resample import nearest_index, pick_nearest
+from plr_assets.recordings.table import Stimulus
+from plr_assets.study import Study
+
+# Measured files leave up to 18 of 1981 points (0.6 s) empty; one that misses a whole second at either end was cut off.
+MAX_UNCOVERED_S = 1.0
+# In a file in % the baseline is 100 % of itself.
+PERCENT_BASELINE = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class GriddedTrace:
+    """One recording on the common grid of `T` samples.
+
+    time_s   (T,) the grid on the file's own clock, s.
+    pupil    (T,) % change; NaN where the device found no pupil or took no sample.
+    light    "red" and "blue" -> (T,) drive.
+    stimuli  on the grid's clock (its first sample is 0 s).
+    baseline diameter that 0 % stands for, in the study's unit.
+    truth    (T,) % change, or None.   artefact (T,) bool, dropouts not included, or None.
+    """
+
+    time_s: NDArray[np.float64]
+    pupil: NDArray[np.float64]
+    light: Mapping[str, Drive]
+    stimuli: tuple[Stimulus, ...]
+    baseline: float
+    truth: NDArray[np.float64] | None = None
+    artefact: NDArray[np.bool_] | None = None
+
+
+def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> GriddedTrace:
+    """`trace` on the grid of `study`. Lights are those the study declares, else those the device drove.
+
+    Declared stimuli are on the clock of the file's time column. Without `align_onset` the grid begins at the file's
+    first time stamp. Raises DataError if the lights are missing, the file does not cover the grid, or its baseline
+    was lost; `name` is the file's, for the error.
+    """
+    drive = {"red": trace.red, "blue": trace.blue} if isinstance(trace, DeviceTrace) else None
+    stimuli = _stimuli(trace.time_s, drive, study, name)
+    rate_hz = study.sampling.rate_hz
+    start_s = _start(trace.time_s, stimuli, study, name)
+    since_start = np.arange(study.sampling.n_samples) / rate_hz
+    grid_s = start_s + since_start
+    _check_coverage(trace.time_s, grid_s, name)
+
+    on_grid = tuple(replace(s, onset_s=s.onset_s - start_s, offset_s=s.offset_s - start_s) for s in stimuli)
+    visible = tuple(s for s in on_grid if s.onset_s <= since_start[-1] and s.offset_s >= 0)
+    if drive is None or study.stimuli is not None:
+        light = boxcar_drive(since_start, on_grid)
+    else:
+        nearest = nearest_index(trace.time_s, grid_s)
+        light = {colour: codes[nearest] for colour, codes in drive.items()}
+
+    diameter = pick_nearest(trace.time_s, trace.pupil, grid_s, rate_hz)
+    baseline = _baseline(diameter, since_start, visible, study, name)
+    in_percent = study.recordings.unit == "%"
+    gridded = GriddedTrace(
+        time_s=grid_s,
+        pupil=diameter if in_percent else percent_change(diameter, baseline),
+        light=light,
+        stimuli=visible,
+        baseline=baseline,
+    )
+    return _with_annotations(gridded, trace, rate_hz, in_percent) if isinstance(trace, HeaderedTrace) else gridded
+
+
+def _stimuli(
+    time_s: NDArray[np.float64], drive: Mapping[str, Drive] | None, study: Study, name: str
+) -> tuple[Stimulus, ...]:
+    if study.stimuli is not None:
+        return declared_stimuli(study.stimuli)
+    if drive is None:
+        raise FileError(name, "files with a header hold no light drive.", "Declare the study's `stimuli`.")
+    return measured_stimuli(time_s, drive)
+
+
+def _start(time_s: NDArray[np.float64], stimuli: tuple[Stimulus, ...], study: Study, name: str) -> float:
+    """The grid's first moment, on the file's clock."""
+    align = study.sampling.align_onset
+    if align is None:
+        return float(time_s[0])
+    return _require_light(stimuli, align.colour, name).onset_s - align.at_s
+
+
+def _require_light(stimuli: tuple[Stimulus, ...], colour: str, name: str) -> Stimulus:
+    light = first_light(stimuli, colour)
+    if light is None:
+        shown = ", ".join(sorted({s.colour for s in stimuli})) or "none"
+        raise FileError(
+            name,
+            f"there is no {colour} light on the recording (found: {shown}).",
+            "Leave it out, or mend sampling.align_onset, baseline.before or stimuli.",
+        )
+    return light
+
+
+def _check_coverage(time_s: NDArray[np.float64], grid_s: NDArray[np.float64], name: str) -> None:
+    late, early = time_s[0] - grid_s[0], grid_s[-1] - time_s[-1]
+    if max(late, early) > MAX_UNCOVERED_S:
+        which = f"starts {late:.1f} s after" if late > early else f"ends {early:.1f} s before"
+        raise FileError(
+            name,
+            f"the recording {which} the common grid does.",
+            "Leave the recording out, or change sampling.duration_s or sampling.align_onset.",
+        )
+
+
+def _baseline(
+    diameter: NDArray[np.float64],
+    since_start: NDArray[np.float64],
+    stimuli: tuple[Stimulus, ...],
+    study: Study,
+    name: str,
+) -> float:
+    if study.recordings.unit == "%":
+        return PERCENT_BASELINE
+    onset_s = _require_light(stimuli, study.baseline.before, name).onset_s
+    return measure_baseline(
+        diameter,
+        since_start,
+        onset_s=onset_s,
+        window_s=study.baseline.window_s,
+        rate_hz=study.sampling.rate_hz,
+        name=name,
+    )
+
+
+def _with_annotations(gridded: GriddedTrace, trace: HeaderedTrace, rate_hz: float, in_percent: bool) -> GriddedTrace:
+    """Truth is gap-free and smooth, so it is interpolated; flags are picked like the samples they judge."""
+    truth = artefact = None
+    if trace.truth is not None:
+        values = np.interp(gridded.time_s, trace.time_s, trace.truth)
+        truth = values if in_percent else percent_change(values, gridded.baseline)
+    if trace.artefact is not None:
+        flags = pick_nearest(trace.time_s, trace.artefact.astype(np.float64), gridded.time_s, rate_hz)
+        artefact = (flags == 1.0) & ~np.isnan(gridded.pupil)
+    return replace(gridded, truth=truth, artefact=artefact)

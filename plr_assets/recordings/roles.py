@@ -1,0 +1,42 @@
+"""Roles: which recordings signal methods learn from, and which pipelines are judged on.
+
+Belongs here: the rule. Does not belong here: resampling within the evaluated subjects (`classification`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from plr_assets.errors import DataError
+from plr_assets.recordings.table import Recordings
+
+
+def assign_roles(recordings: Recordings) -> pl.DataFrame:
+    """`schemas.ROLES`: subjects with a diagnosis are `evaluated`, those without are `development`.
+
+    The rule goes by subject: one labelled recording puts all of its subject's recordings among the evaluated, with that
+    label. Raises DataError if a subject has two labels, or if no recording is left to develop on.
+    """
+    label_of: dict[str, str] = {}
+    for subject, label in zip(recordings.subject, recordings.label, strict=True):
+        if label is not None and label_of.setdefault(subject, label) != label:
+            raise DataError(
+                subject,
+                f"one subject is both {label_of[subject]} and {label}.",
+                "Mend class_label in the subjects table.",
+            )
+    labels = [label_of.get(subject) for subject in recordings.subject]
+    if all(label is not None for label in labels):
+        raise DataError(
+            "roles",
+            f"all {len(labels)} recordings have a diagnosis, so none is left to develop signal methods on.",
+            "Add recordings without class_label, or leave class_label empty for some subjects.",
+        )
+    return pl.DataFrame(
+        {
+            "recording": pl.Series(recordings.recording, dtype=pl.String),
+            "subject": pl.Series(recordings.subject, dtype=pl.String),
+            "role": pl.Series(["development" if label is None else "evaluated" for label in labels], dtype=pl.String),
+            "label": pl.Series(labels, dtype=pl.String),
+        }
+    )

@@ -1,0 +1,73 @@
+"""The subjects table: who was recorded, how old, with which diagnosis.
+
+Belongs here: reading and checking it. Does not belong here: pseudonyms (`anonymise`) or roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from plr_assets.errors import did_you_mean
+from plr_assets.recordings.file_errors import FileError, read_bytes
+from plr_assets.recordings.text_csv import first_row, numbers, parse_text_csv
+
+_COLUMNS = ("subject_code", "class_label", "age", "eye")
+_EYES = ("left", "right")
+_MAX_AGE = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One row of the table. `age` is NaN where it is not known."""
+
+    label: str | None
+    age: float
+    eye: str | None
+
+
+UNKNOWN = Subject(label=None, age=float("nan"), eye=None)
+
+
+def read_subjects(path: Path, labels: tuple[str, str] | None) -> Mapping[str, Subject]:
+    """Original subject code -> its row. Empty class_label = unlabelled; without `labels` all are.
+
+    Raises DataError naming file and row: missing column, blank or repeated code, unknown label or eye, impossible age.
+    """
+    if not path.is_file():
+        raise FileError(
+            path.name, "the subjects table is missing.", "Create it, or mend recordings.subjects in the study."
+        )
+    name = path.name
+    frame = parse_text_csv(read_bytes(path), name, _COLUMNS)
+    codes = frame["subject_code"]
+    if (blank := codes.is_null()).any():
+        raise FileError(name, "subject_code is blank.", "Fill it, or remove the row.", first_row(blank))
+    if (again := ~codes.is_first_distinct()).any():
+        row = first_row(again)
+        earlier = first_row(codes == codes[row - 2])
+        raise FileError(name, f"row {earlier} has the same subject_code.", "Keep one row a subject.", row)
+    ages = numbers(frame["age"], name)
+    if (wrong := (ages < 0) | (ages > _MAX_AGE)).any():
+        raise FileError(name, f"age is not between 0 and {_MAX_AGE:g} years.", "Mend the age.", first_row(wrong))
+    _check_allowed(frame["eye"], _EYES, name)
+    if labels is not None:
+        _check_allowed(frame["class_label"], labels, name)
+    given = frame["class_label"].to_list() if labels is not None else [None] * len(frame)
+    return {
+        code: Subject(label, float(age), eye)
+        for code, label, age, eye in zip(codes.to_list(), given, np.asarray(ages), frame["eye"].to_list(), strict=True)
+    }
+
+
+def _check_allowed(column: pl.Series, allowed: tuple[str, ...], name: str) -> None:
+    wrong = column.is_not_null() & ~column.is_in(allowed).fill_null(value=False)
+    if wrong.any():
+        row = first_row(wrong)
+        raise FileError(
+            name, f"{column.name} is none of {', '.join(allowed)}.", did_you_mean(str(column[row - 2]), allowed), row
+        )

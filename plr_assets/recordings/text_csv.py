@@ -1,0 +1,76 @@
+"""Csv files with a header, as text columns, with errors that name row and column.
+
+Belongs here: what headered recordings, ground truth and the subjects table share. Does not belong here: their meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from plr_assets.errors import did_you_mean
+from plr_assets.recordings.file_errors import FileError
+
+# How R, pandas and spreadsheets write "no value".
+BLANKS = ("", "NA", "NaN", "nan")
+
+
+def parse_text_csv(content: bytes, name: str, columns: Sequence[str]) -> pl.DataFrame:
+    """`columns` of a comma-separated UTF-8 file, all text, blanks as null. Raises DataError."""
+    if not content.strip():
+        raise FileError(name, "the file is empty.", "Export it again.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content[: error.start].count(b"\n") + 1
+        raise FileError(name, "the file is not UTF-8 text.", "Save it as csv, UTF-8.", row) from error
+    if "\0" in text:
+        row = text[: text.index("\0")].count("\n") + 1
+        raise FileError(name, "the file is no plain text (zero bytes).", "Export it again.", row)
+    try:
+        frame = pl.read_csv(text.encode(), infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise FileError(
+            name, "the rows are no table: they differ in length, or a quote is not closed.", "Export it again."
+        ) from error
+    found = [column.strip() for column in frame.columns]
+    for column in columns:
+        if column not in found:
+            semicolons = " The header holds semicolons: save it with commas." if ";" in frame.columns[0] else ""
+            raise FileError(name, f"there is no column {column!r}.", did_you_mean(column, found) + semicolons, 1)
+    if not len(frame):
+        raise FileError(name, "there is a header and no row.", "Export it again.")
+    wanted = {column: frame.to_series(found.index(column)).alias(column) for column in columns}
+    stripped = pl.DataFrame(list(wanted.values())).select(pl.all().str.strip_chars())
+    return stripped.select(pl.when(~pl.all().is_in(BLANKS)).then(pl.all()))
+
+
+def numbers(column: pl.Series, name: str) -> NDArray[np.float64]:
+    """(m,) a text column as numbers, blanks as NaN. Raises DataError at the first cell that is none."""
+    values = column.cast(pl.Float64, strict=False)
+    wrong = (values.is_null() & column.is_not_null()) | values.is_infinite().fill_null(value=False)
+    if wrong.any():
+        raise FileError(name, f"the cell in column {column.name!r} is no number.", "Mend the cell.", first_row(wrong))
+    return values.fill_null(float("nan")).to_numpy()
+
+
+def increasing_time(column: pl.Series, name: str) -> NDArray[np.float64]:
+    """(m,) s. Raises DataError where time is blank or not later than in the row before."""
+    time_s = numbers(column, name)
+    blank = np.isnan(time_s)
+    if blank.any():
+        raise FileError(name, f"the cell in column {column.name!r} is blank.", "Fill it.", first_row(blank))
+    backwards = np.diff(time_s, prepend=-np.inf) <= 0
+    if backwards.any():
+        raise FileError(
+            name, "time is not later than in the row before.", "Sort by time, one row a sample.", first_row(backwards)
+        )
+    return time_s
+
+
+def first_row(wrong: pl.Series | NDArray[np.bool_]) -> int:
+    """The 1-based row of the file, its header counted, of the first true value."""
+    return int(np.flatnonzero(np.asarray(wrong))[0]) + 2

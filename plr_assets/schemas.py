@@ -1,0 +1,359 @@
+"""The tables that stages hand to each other, declared once.
+
+Belongs here: column names, types, units, keys and value rules. Everything that checks or shows a table reads them here:
+the contract (validation when published and when fetched), the asset catalogue (column schemas), the results database,
+the tests. Does not belong here: computing a table. Imports nothing heavy, because the code location loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
+    import polars as pl
+
+# `signal` and `mask` are fixed-length arrays (one value a sample of the common grid) of float32 and boolean.
+Dtype = Literal[
+    "string", "boolean", "int64", "float64", "signal", "mask", "list[uint16]", "list[uint8]", "list[float32]", "stimuli"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its type, meaning, unit and rules. NaN passes only where `nullable`."""
+
+    name: str
+    dtype: Dtype
+    description: str
+    unit: str | None = None
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table. `open_columns`: further float64 columns of any name may follow (features are data)."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    open_columns: bool = False
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+def validate(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """`frame`, if it is a `table`. Raises ValueError that names the column and the rule it breaks."""
+    import pandera.errors
+    import polars as pl
+
+    expected, found = table.column_names, tuple(frame.columns)
+    if (missing := [name for name in expected if name not in found]) or (
+        extra := [name for name in found if name not in expected] if not table.open_columns else []
+    ):
+        wrong = f"lacks column(s) {missing}" if missing else f"has unknown column(s) {extra}"
+        raise ValueError(f"{table.name} {wrong}; the schema is {list(expected)}")
+    try:
+        _pandera_schema(table, found).validate(frame)
+    except (pandera.errors.SchemaError, pandera.errors.SchemaErrors) as error:
+        raise ValueError(f"{table.name} breaks its schema: {_first_line(error)}") from error
+    repeated = frame.select(pl.struct(table.key).is_duplicated()).to_series()
+    if repeated.any():
+        row = frame.filter(repeated).select(table.key).row(0)
+        raise ValueError(f"{table.name} repeats its key {dict(zip(table.key, row, strict=True))}")
+    return frame
+
+
+def _first_line(error: Any) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+@cache
+def _pandera_schema(table: Table, found: Sequence[str]) -> pa.DataFrameSchema:
+    import pandera.polars as pa
+
+    declared = {column.name: column for column in table.columns}
+    columns = {}
+    for name in found:
+        column = declared.get(name, Column(name, "float64", "a feature", nullable=True))
+        columns[name] = pa.Column(
+            dtype=_scalar_dtype(column.dtype),
+            nullable=column.nullable,
+            checks=list(_checks(column)),
+            required=True,
+        )
+    return pa.DataFrameSchema(columns, strict=True)
+
+
+def _scalar_dtype(dtype: Dtype) -> Any:
+    """The polars type pandera compares with; None where the type carries a length (checked in `_checks`)."""
+    import polars as pl
+
+    return {
+        "string": pl.String,
+        "boolean": pl.Boolean,
+        "int64": pl.Int64,
+        "float64": pl.Float64,
+        "list[uint16]": pl.List(pl.UInt16),
+        "list[uint8]": pl.List(pl.UInt8),
+        "list[float32]": pl.List(pl.Float32),
+        "stimuli": pl.List(pl.Struct({"colour": pl.String, "onset_s": pl.Float64, "offset_s": pl.Float64})),
+    }.get(dtype)
+
+
+def _checks(column: Column) -> Any:
+    import pandera.polars as pa
+    import polars as pl
+
+    if column.dtype in ("signal", "mask"):
+        inner = pl.Float32 if column.dtype == "signal" else pl.Boolean
+
+        def is_array(data: pa.PolarsData) -> bool:
+            dtype = data.lazyframe.collect_schema()[data.key]
+            return isinstance(dtype, pl.Array) and dtype.inner == inner
+
+        yield pa.Check(is_array, error=f"column {column.name!r} is an array of {inner}")
+    if column.dtype == "float64" and not column.nullable:
+        yield pa.Check(
+            lambda data: data.lazyframe.select(pl.col(data.key).is_not_nan()), error=f"{column.name!r} is not NaN"
+        )
+    if column.minimum is not None:
+        yield pa.Check.ge(column.minimum)
+    if column.maximum is not None:
+        yield pa.Check.le(column.maximum)
+    if column.allowed is not None:
+        yield pa.Check.isin(column.allowed)
+
+
+_RECORDING = Column("recording", "string", "anonymised id of the recording")
+_SUBJECT = Column("subject", "string", "anonymised id of the person; splits and resamples go by subject")
+_PIPELINE = Column("pipeline", "string", "featurization__outlier__imputation__classifier")
+
+RECORDINGS = Table(
+    "recordings",
+    "One row a recording, on the study's common time grid. Pupil in % change from the recording's baseline.",
+    (
+        _RECORDING,
+        _SUBJECT,
+        Column("eye", "string", "left or right", nullable=True, allowed=("left", "right")),
+        Column("label", "string", "diagnosis; missing where none was made", nullable=True),
+        Column("age", "float64", "age at the recording", "a", nullable=True, minimum=0, maximum=120),
+        Column("baseline", "float64", "diameter that 0 % stands for, in baseline_unit", minimum=0),
+        Column("baseline_unit", "string", "unit of the device's diameter", allowed=("px", "mm", "%")),
+        Column("rate_hz", "float64", "samples a second of the common grid", "Hz", minimum=0),
+        Column("synthetic", "boolean", "whether the recording was simulated"),
+        Column("stimuli", "stimuli", "lights: colour, first and last moment on the common grid"),
+        Column("pupil", "signal", "diameter as the device gave it; NaN where it found no pupil", "%"),
+        Column("truth", "signal", "human-supervised ground truth", "%", nullable=True),
+        Column("artefact", "mask", "samples a human rejected, dropouts not included", nullable=True),
+        Column("light_red", "signal", "drive of the red light, 0 = off"),
+        Column("light_blue", "signal", "drive of the blue light, 0 = off"),
+    ),
+    ("recording",),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "Files that were not imported, and why.",
+    (
+        Column("content", "string", "first 12 digits of the file's SHA-256 (its name could carry a subject code)"),
+        Column("row", "int64", "1-based row at fault; missing where the whole file is", nullable=True, minimum=1),
+        Column("reason", "string", "the rule that was broken"),
+        Column("remedy", "string", "what to do"),
+    ),
+    ("content", "reason"),
+)
+
+ROLES = Table(
+    "roles",
+    "What each recording is used for. Signal methods learn from `development`, pipelines are judged on `evaluated`.",
+    (
+        _RECORDING,
+        _SUBJECT,
+        Column("role", "string", "what the recording is used for", allowed=("development", "evaluated")),
+        Column("label", "string", "diagnosis", nullable=True),
+    ),
+    ("recording",),
+)
+
+OUTLIER_SCORES = Table(
+    "outlier_scores",
+    "How unusual each sample is; larger is more unusual. NaN at dropouts.",
+    (_RECORDING, Column("score", "signal", "the detector's decision function")),
+    ("recording",),
+)
+
+OUTLIER_MASKS = Table(
+    "outlier_masks",
+    "Samples to be replaced: artefacts that the method found, and all dropouts.",
+    (_RECORDING, Column("mask", "mask", "true where the sample is to be replaced")),
+    ("recording",),
+)
+
+SIGNALS = Table(
+    "signals",
+    "Pupil signals without gaps: the recording at unmasked samples, the method's values at masked ones.",
+    (_RECORDING, Column("signal", "signal", "pupil", "%")),
+    ("recording",),
+)
+
+FEATURES = Table(
+    "features",
+    "One row a recording, one column a feature; definitions in configs/methods/featurization.yaml.",
+    (_RECORDING, _SUBJECT),
+    ("recording",),
+    open_columns=True,
+)
+
+BOOTSTRAP_RESULTS = Table(
+    "bootstrap_results",
+    "Out-of-bag bootstrap by subject: a row an iteration. Indices point into the rows of `bootstrap_cases`.",
+    (
+        Column("iteration", "int64", "0-based", minimum=0),
+        Column("train_indices", "list[uint16]", "cases that train, with repeats"),
+        Column("test_indices", "list[uint16]", "cases of the subjects that were not drawn"),
+        Column("y_true", "list[uint8]", "1 = positive class, of test_indices"),
+        Column("y_prob", "list[float32]", "predicted probability of the positive class, of test_indices"),
+        Column("auroc", "float64", "of y_prob", minimum=0, maximum=1),
+        Column("brier", "float64", "of y_prob", minimum=0, maximum=1),
+    ),
+    ("iteration",),
+)
+
+BOOTSTRAP_CASES = Table(
+    "bootstrap_cases",
+    "The evaluated, labelled recordings that the bootstrap's indices point to.",
+    (
+        Column("case", "int64", "0-based index", minimum=0),
+        _RECORDING,
+        _SUBJECT,
+        Column("y_true", "int64", "1 = positive class", minimum=0, maximum=1),
+    ),
+    ("case",),
+)
+
+
+def _interval(name: str, what: str, low: float | None = None, high: float | None = None) -> tuple[Column, ...]:
+    return (
+        Column(name, "float64", what, nullable=True, minimum=low, maximum=high),
+        Column(f"{name}_ci_lower", "float64", f"lower end of the 95 % interval of {name}", nullable=True),
+        Column(f"{name}_ci_upper", "float64", f"upper end of the 95 % interval of {name}", nullable=True),
+    )
+
+
+ESSENTIAL_METRICS = Table(
+    "essential_metrics",
+    "One row a pipeline: the STRATOS core.",
+    (
+        _PIPELINE,
+        Column("featurization", "string", "method"),
+        Column("outlier_detection", "string", "method"),
+        Column("imputation", "string", "method"),
+        Column("classification", "string", "method"),
+        Column("oracle", "boolean", "uses ground truth of evaluated recordings: shown, never ranked"),
+        Column("synthetic", "boolean", "computed from simulated recordings"),
+        *_interval("auroc", "mean out-of-bag AUROC of one model (estimand `single`); DeLong interval", 0, 1),
+        Column("auroc_resample_lower", "float64", "2.5 % of AUROC over training resamples", minimum=0, maximum=1),
+        Column("auroc_resample_upper", "float64", "97.5 % of AUROC over training resamples", minimum=0, maximum=1),
+        *_interval("auroc_bagged", "AUROC of the averaged out-of-bag prediction (`bagged`); DeLong interval", 0, 1),
+        Column("brier", "float64", "mean out-of-bag Brier score of one model", minimum=0, maximum=1),
+        Column("scaled_brier", "float64", "1 - brier / Brier of predicting the prevalence", maximum=1),
+        *_interval("calibration_slope", "logistic recalibration slope of the averaged prediction; 1 is ideal"),
+        *_interval("calibration_intercept", "calibration-in-the-large of the averaged prediction; 0 is ideal"),
+        *_interval("o_e_ratio", "observed / expected events of the averaged prediction; 1 is ideal", 0),
+        *(
+            Column(f"net_benefit_{percent}pct", "float64", f"net benefit of the averaged prediction at {percent} %")
+            for percent in (5, 10, 15, 20)
+        ),
+        Column("n_subjects", "int64", "evaluated subjects", minimum=2),
+        Column("n_events", "int64", "evaluated recordings of the positive class", minimum=1),
+        Column("prevalence", "float64", "share of the positive class", minimum=0, maximum=1),
+        Column("n_iterations", "int64", "bootstrap iterations", minimum=2),
+    ),
+    ("pipeline",),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    "One row a pipeline and evaluated recording: the averaged out-of-bag prediction and its spread.",
+    (
+        _PIPELINE,
+        _RECORDING,
+        Column("y_true", "int64", "1 = positive class", minimum=0, maximum=1),
+        Column("y_prob", "float64", "mean out-of-bag probability", minimum=0, maximum=1),
+        Column("y_prob_sd", "float64", "standard deviation over iterations; none with one", nullable=True, minimum=0),
+        Column("n_out_of_bag", "int64", "iterations in which the recording was out of bag", minimum=1),
+    ),
+    ("pipeline", "recording"),
+)
+
+ROC_CURVES = Table(
+    "roc_curves",
+    "ROC curve of the averaged out-of-bag prediction.",
+    (
+        _PIPELINE,
+        Column("point", "int64", "0-based", minimum=0),
+        Column("false_positive_rate", "float64", "1 - specificity", minimum=0, maximum=1),
+        Column("true_positive_rate", "float64", "sensitivity", minimum=0, maximum=1),
+    ),
+    ("pipeline", "point"),
+)
+
+CALIBRATION_CURVES = Table(
+    "calibration_curves",
+    "Observed share of events against the averaged out-of-bag prediction: ten groups of equal size, Wilson intervals.",
+    (
+        _PIPELINE,
+        Column("bin", "int64", "0-based, from low to high probability", minimum=0),
+        Column("predicted_mean", "float64", "mean predicted probability", minimum=0, maximum=1),
+        *_interval("observed_share", "share of the positive class", 0, 1),
+        Column("n", "int64", "recordings in the group", minimum=1),
+    ),
+    ("pipeline", "bin"),
+)
+
+DCA_CURVES = Table(
+    "dca_curves",
+    "Decision curve of the averaged out-of-bag prediction, thresholds 1-50 %, beside treating all and none.",
+    (
+        _PIPELINE,
+        Column("threshold", "float64", "probability at which one would refer", minimum=0, maximum=1),
+        Column("net_benefit_model", "float64", "of referring where p >= threshold"),
+        Column("net_benefit_all", "float64", "of referring everyone"),
+        Column("net_benefit_none", "float64", "of referring no one: 0"),
+    ),
+    ("pipeline", "threshold"),
+)
+
+PROBABILITY_DISTRIBUTIONS = Table(
+    "probability_distributions",
+    "Histogram of the averaged out-of-bag prediction, by class.",
+    (
+        _PIPELINE,
+        Column("y_true", "int64", "1 = positive class", minimum=0, maximum=1),
+        Column("bin", "int64", "0-based", minimum=0),
+        Column("bin_start", "float64", "left border", minimum=0, maximum=1),
+        Column("bin_end", "float64", "right border", minimum=0, maximum=1),
+        Column("n", "int64", "recordings", minimum=0),
+    ),
+    ("pipeline", "y_true", "bin"),
+)
+
+# The tables of one pipeline's evaluation, which are also the tables of the results database.
+EVALUATION_TABLES = (
+    ESSENTIAL_METRICS,
+    PREDICTIONS,
+    ROC_CURVES,
+    CALIBRATION_CURVES,
+    DCA_CURVES,
+    PROBABILITY_DISTRIBUTIONS,
+)

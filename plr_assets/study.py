@@ -1,0 +1,253 @@
+"""A study: one experiment as its YAML file declares it, typed and checked.
+
+Belongs here: the shape of `configs/studies/*.yaml` and the rules between its keys. Does not belong here: which
+pipelines follow from it (`grid`), or reading recordings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from plr_assets.config_files import load_model
+from plr_assets.errors import ConfigError, did_you_mean
+from plr_assets.paths import configs_dir, data_root
+from plr_assets.registry import Axis, Registry, load_registry
+
+Colour = Literal["red", "blue", "white"]
+Window = Annotated[tuple[float, float], Field(description="(start, end) in seconds, both included")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColumnMap(_Strict):
+    """Which columns of a headered csv hold what."""
+
+    time: str = Field(description="seconds since the start of the recording")
+    pupil: str = Field(description="pupil diameter; empty, 0 and negative values are dropouts")
+    truth: str | None = Field(default=None, description="ground truth, in the unit of `pupil`")
+    artefact: str | None = Field(default=None, description="1 where a human rejected the sample")
+
+
+class RecordingFiles(_Strict):
+    """Where the recordings of a study lie and how they are written."""
+
+    path: Path = Field(description="a csv file or a folder of them; relative to the study's data folder")
+    reader: Literal["device_csv", "headered_csv"] = "device_csv"
+    columns: ColumnMap | None = Field(default=None, description="headered_csv only")
+    unit: Literal["px", "mm", "%"] = Field(default="px", description="unit of the pupil column")
+    eye: Literal["left", "right"] | None = None
+    subjects: Path | None = Field(default=None, description="csv: subject_code, class_label, age, eye")
+    ground_truth: Path | None = Field(default=None, description="folder: <subject_code>.csv on the common grid")
+
+    @model_validator(mode="after")
+    def _columns_belong_to_headered_files(self) -> RecordingFiles:
+        if (self.reader == "headered_csv") != (self.columns is not None):
+            raise ValueError("`columns` is needed by reader headered_csv, and by no other")
+        return self
+
+
+class Alignment(_Strict):
+    """The event that recordings are aligned on, and where it lands on the common grid."""
+
+    colour: Colour
+    at_s: float = Field(ge=0)
+
+
+class Sampling(_Strict):
+    """The common time grid."""
+
+    rate_hz: float = Field(gt=0, le=2000)
+    duration_s: float = Field(gt=0, description="first to last sample")
+    align_onset: Alignment | None = Field(default=None, description="none: time runs from the file's first sample")
+
+    @property
+    def n_samples(self) -> int:
+        return round(self.rate_hz * self.duration_s) + 1
+
+
+class DeclaredStimulus(_Strict):
+    """A light whose times are not in the files."""
+
+    colour: Colour
+    onset_s: float = Field(ge=0)
+    offset_s: float
+
+    @model_validator(mode="after")
+    def _offset_after_onset(self) -> DeclaredStimulus:
+        if self.offset_s <= self.onset_s:
+            raise ValueError("offset_s must be later than onset_s")
+        return self
+
+
+class Baseline(_Strict):
+    """The window whose median diameter is 0 %."""
+
+    before: Colour = Field(description="the first light of this colour is the reference")
+    window_s: Window = (-5.0, 0.0)
+
+
+class Simulation(_Strict):
+    """How many recordings to simulate. Only for studies of origin `synthetic`."""
+
+    control: int = Field(ge=0)
+    glaucoma: int = Field(ge=0)
+    unlabelled: int = Field(ge=0)
+
+
+class SubGrid(_Strict):
+    """A product of methods. A study is the union of its sub-grids."""
+
+    outlier_detection: Literal["published", "all"] | tuple[str, ...]
+    imputation: Literal["published", "all"] | tuple[str, ...]
+    featurization: Literal["published", "all"] | tuple[str, ...]
+    classification: Literal["published", "all"] | tuple[str, ...] = ()
+
+    @property
+    def choices(self) -> dict[Axis, str | tuple[str, ...]]:
+        return {
+            "outlier_detection": self.outlier_detection,
+            "imputation": self.imputation,
+            "featurization": self.featurization,
+            "classification": self.classification,
+        }
+
+
+class Bootstrap(_Strict):
+    iterations: int = Field(default=1000, ge=2, le=100_000)
+
+
+class Workers(_Strict):
+    """How work is spread: `serial` in this process, `process` over a pool."""
+
+    kind: Literal["serial", "process"] = "process"
+    processes: int | None = Field(default=None, ge=1, description="none: one a core")
+
+
+class Study(_Strict):
+    """One experiment: its data, its methods, its seed."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the file's name; asset prefix and data folder")
+    title: str
+    description: str
+    origin: Literal["synthetic", "clinical"]
+    seed: int = Field(ge=0, lt=2**32)
+    recordings: RecordingFiles
+    sampling: Sampling
+    stimuli: tuple[DeclaredStimulus, ...] | None = Field(default=None, description="none: read from the files")
+    baseline: Baseline
+    simulation: Simulation | None = None
+    labels: tuple[str, str] | None = Field(
+        default=None, description="(negative, positive) class_label; none: no labels"
+    )
+    grids: tuple[SubGrid, ...] = Field(min_length=1)
+    bootstrap: Bootstrap = Bootstrap()
+    methods: Mapping[Axis, Mapping[str, Mapping[str, Any]]] = Field(
+        default_factory=dict, description="parameters that differ from the registry's"
+    )
+    workers: Workers = Workers()
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Study:
+        if self.simulation is not None and self.origin != "synthetic":
+            raise ValueError("`simulation` needs `origin: synthetic`: simulated and clinical recordings never meet")
+        if self.labels is not None and self.recordings.subjects is None:
+            raise ValueError("`labels` needs `recordings.subjects`, the table that holds class_label")
+        return self
+
+    @property
+    def has_ground_truth(self) -> bool:
+        columns = self.recordings.columns
+        return self.recordings.ground_truth is not None or (columns is not None and columns.truth is not None)
+
+    @property
+    def synthetic(self) -> bool:
+        return self.origin == "synthetic"
+
+    @property
+    def data_dir(self) -> Path:
+        """`<PLR_DATA_DIR>/<study>`: files in, results out."""
+        return data_root() / self.name
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the study file: absolute as it is, relative below the data folder."""
+        return path if path.is_absolute() else self.data_dir / path
+
+    def parameters(self, axis: Axis, method: str, registry: Registry | None = None) -> dict[str, Any]:
+        """The parameters of `method` in this study: the registry's, with the study's own on top."""
+        defaults = (registry or load_registry()).methods[axis][method].parameters
+        return {**defaults, **self.methods.get(axis, {}).get(method, {})}
+
+
+def study_file(name_or_path: str) -> Path:
+    """`demo` -> configs/studies/demo.yaml; anything that ends in .yaml is a path."""
+    if name_or_path.endswith((".yaml", ".yml")):
+        return Path(name_or_path).expanduser().resolve()
+    path = configs_dir() / "studies" / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = study_names()
+        raise ConfigError(
+            str(path),
+            f"there is no study {name_or_path!r}.",
+            f"{did_you_mean(name_or_path, known)} Or give the path of a .yaml file.",
+        )
+    return path
+
+
+def study_names() -> list[str]:
+    return sorted(path.stem for path in (configs_dir() / "studies").glob("*.yaml"))
+
+
+@cache
+def load_study(name_or_path: str) -> Study:
+    """Read and check a study. Raises ConfigError naming file and key, for unknown keys too."""
+    path = study_file(name_or_path)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", path.stem):
+        raise ConfigError(
+            str(path), "a study is named by its file: lower-case letters, digits and _.", "Rename the file."
+        )
+    study = load_model(path, _NamedByFile).model_copy(update={"name": path.stem})
+    _check_methods(study, path, load_registry())
+    return study
+
+
+class _NamedByFile(Study):
+    """A study as its file spells it: without `name`."""
+
+    name: str = "unnamed"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_is_the_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if "name" in values:
+            raise ValueError("`name` is the file's name and is not written inside")
+        return values
+
+
+def _check_methods(study: Study, path: Path, registry: Registry) -> None:
+    for index, grid in enumerate(study.grids):
+        for axis, chosen in grid.choices.items():
+            names = () if isinstance(chosen, str) else chosen
+            for name in names:
+                where = f"{path}: grids.{index}.{axis}"
+                method = registry.require_implemented(axis, name, where=where)
+                if "ground_truth" in method.requires and not study.has_ground_truth:
+                    raise ConfigError(
+                        where,
+                        f"{name!r} needs ground truth, and this study has none.",
+                        "Leave it out, or name recordings.ground_truth.",
+                    )
+    for axis, overrides in study.methods.items():
+        for name, parameters in overrides.items():
+            where = f"{path}: methods.{axis}.{name}"
+            known = registry.get(axis, name, where=where).parameters
+            for key in parameters:
+                if key not in known:
+                    raise ConfigError(f"{where}.{key}", "the method has no such parameter.", did_you_mean(key, known))

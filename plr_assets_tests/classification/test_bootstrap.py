@@ -1,0 +1,128 @@
+"""The bootstrap of one pipeline, with classifiers whose answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression as Reference
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from plr_assets.classification.base import Classes, Classifier, Features, Weights
+from plr_assets.classification.bootstrap import as_seed_dict, auroc, bootstrap
+from plr_assets.classification.logistic_regression import LogisticRegression
+from plr_assets.classification.resampling import resample
+from plr_assets.errors import RecordingError
+from plr_assets.schemas import BOOTSTRAP_RESULTS, validate
+from plr_assets.seeds import integer_seed
+from plr_assets_tests.builders import make_features
+
+FEATURES, CASES = make_features(30)
+Y = CASES["y_true"].to_numpy()
+RESAMPLES = resample(CASES["subject"].to_list(), Y, 6, seed=4)
+
+
+@dataclass(eq=False, kw_only=True)
+class Recorder(Classifier):
+    """Keeps what it is fitted on; predicts its first feature."""
+
+    counts_as_weights: ClassVar[bool] = False
+    rows_: Features = field(init=False)
+    weights_: Weights | None = field(init=False)
+
+    def _fit(self, X: Features, y: Classes, sample_weight: Weights | None) -> None:
+        assert len(y) == len(X)
+        self.rows_, self.weights_ = X, sample_weight
+
+    def _probability(self, X: Features) -> NDArray[np.float64]:
+        return 1 / (1 + np.exp(-X[:, 0]))
+
+
+@dataclass(eq=False, kw_only=True)
+class WeightedRecorder(Recorder):
+    counts_as_weights: ClassVar[bool] = True
+
+
+def _run(kind: type[Recorder], features: pl.DataFrame = FEATURES) -> tuple[pl.DataFrame, list[Recorder]]:
+    made: list[Recorder] = []
+
+    def make(seed: int) -> Recorder:
+        made.append(kind(random_state=seed))
+        return made[-1]
+
+    return bootstrap(features, CASES, make, RESAMPLES), made
+
+
+def test_metrics_are_those_of_the_stored_probabilities() -> None:
+    results, _ = _run(Recorder)
+    validate(results, BOOTSTRAP_RESULTS)
+    for row in results.iter_rows(named=True):
+        stored = np.array(row["y_prob"], dtype=np.float32)
+        assert row["auroc"] == pytest.approx(roc_auc_score(row["y_true"], stored), abs=1e-12)
+        assert row["brier"] == pytest.approx(brier_score_loss(row["y_true"], stored.astype(float)), abs=1e-12)
+        assert row["y_true"] == Y[row["test_indices"]].tolist()
+
+
+def test_only_in_bag_rows_are_fitted_as_repeats_or_as_weights() -> None:
+    X = FEATURES[:, 2:].to_numpy()
+    _, repeated = _run(Recorder)
+    _, weighted = _run(WeightedRecorder)
+    for i, (a, b) in enumerate(zip(repeated, weighted, strict=True)):
+        assert np.array_equal(a.rows_, X[RESAMPLES.train(i)])
+        assert a.weights_ is None
+        drawn, counts = np.unique(RESAMPLES.train(i), return_counts=True)
+        assert np.array_equal(b.rows_, X[drawn])
+        assert b.weights_ is not None
+        assert np.array_equal(b.weights_, counts)
+
+
+def test_each_iteration_has_its_own_seed_from_the_studys() -> None:
+    _, made = _run(Recorder)
+    assert [one.random_state for one in made] == [integer_seed(4, "classifier", str(i)) for i in range(6)]
+
+
+def test_order_of_the_feature_table_and_further_recordings_do_not_matter() -> None:
+    other = make_features(50, seed=8)[0][30:]
+    shuffled = pl.concat([other, FEATURES]).sample(fraction=1, shuffle=True, seed=0)
+    assert _run(Recorder, shuffled)[0].equals(_run(Recorder)[0])
+
+
+def test_a_missing_value_names_recording_and_feature() -> None:
+    gap = FEATURES.with_columns(pl.when(pl.col("recording") == "R007").then(None).otherwise(pl.col("F2")).alias("F2"))
+    with pytest.raises(RecordingError, match=r"R007.*F2"):
+        _run(Recorder, gap)
+    with pytest.raises(RecordingError, match=r"R007.*F2"):
+        _run(Recorder, gap.fill_null(float("nan")))
+    with pytest.raises(RecordingError, match=r"R029.*no features"):
+        _run(Recorder, FEATURES[:29])
+
+
+def test_the_seeds_dict_holds_plain_lists_an_iteration_each() -> None:
+    results, _ = _run(Recorder)
+    exported = as_seed_dict(results.reverse())
+    assert list(exported) == ["auroc", "brier", "y_true", "y_prob", "train_indices", "test_indices"]
+    assert exported["auroc"] == results["auroc"].to_list()
+    assert isinstance(exported["train_indices"][0], list)
+    assert exported["test_indices"] == [RESAMPLES.test(i).tolist() for i in range(6)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5)), min_size=2, max_size=30))
+def test_auroc_is_the_share_of_ordered_pairs(pairs: list[tuple[int, int]]) -> None:
+    y, p = np.array([a for a, _ in pairs]), np.array([b / 5 for _, b in pairs], dtype=np.float32)
+    if len(set(y)) == 2:
+        assert auroc(y, p) == pytest.approx(roc_auc_score(y, p), abs=1e-12)
+
+
+def test_logistic_regression_equals_the_pipeline_of_scaler_and_regression() -> None:
+    X = FEATURES[:, 2:].to_numpy() * [1, 10, 100, 0.01] + 5
+    reference = make_pipeline(StandardScaler(), Reference(C=0.3, max_iter=1000)).fit(X, Y)
+    ours = LogisticRegression(C=0.3).fit(X, Y)
+    assert np.allclose(ours.predict_proba(X), reference.predict_proba(X), atol=1e-12)

@@ -1,0 +1,134 @@
+"""What every classifier promises, whatever its method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from plr_assets.classification.base import Classifier
+from plr_assets.classification.bootstrap import bootstrap
+from plr_assets.classification.resampling import resample
+from plr_assets.schemas import BOOTSTRAP_RESULTS, validate
+from plr_assets_tests.builders import make_features
+from plr_assets_tests.contract.registered import construct, implemented
+
+AXIS = "classification"
+FEATURES, CASES = make_features(60)
+X, Y = FEATURES[:, 2:].to_numpy(), CASES["y_true"].to_numpy()
+
+
+@pytest.fixture(scope="module", params=implemented(AXIS))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def _make(name: str, seed: int = 5) -> Classifier:
+    classifier: Classifier = construct(AXIS, name, random_state=seed)
+    return classifier
+
+
+def _run(name: str, features: pl.DataFrame, cases: pl.DataFrame, iterations: int = 8) -> pl.DataFrame:
+    resamples = resample(cases["subject"].to_list(), cases["y_true"].to_numpy(), iterations, seed=3)
+    return bootstrap(features, cases, lambda seed: _make(name, seed), resamples)
+
+
+def test_probabilities_are_two_columns_that_sum_to_one(name: str) -> None:
+    p = _make(name).fit(X, Y).predict_proba(X)
+    assert p.shape == (len(X), 2)
+    assert np.allclose(p.sum(axis=1), 1)
+    assert ((p >= 0) & (p <= 1)).all()
+    assert p[Y == 1, 1].mean() > p[Y == 0, 1].mean() + 0.1
+
+
+def test_the_same_seed_gives_the_same_probabilities(name: str) -> None:
+    assert np.array_equal(_make(name).fit(X, Y).predict_proba(X), _make(name).fit(X, Y).predict_proba(X))
+
+
+def test_saving_and_loading_changes_nothing_and_needs_no_pickle(name: str, tmp_path: Path) -> None:
+    fitted = _make(name).fit(X, Y)
+    fitted.save(tmp_path)
+    loaded = type(fitted).load(tmp_path)
+    assert loaded.parameters == fitted.parameters
+    assert np.array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+    assert not [file for file in tmp_path.rglob("*") if file.suffix in (".pkl", ".pickle", ".joblib", ".pt")]
+
+
+def test_equal_models_are_equal_files(name: str, tmp_path: Path) -> None:
+    for copy in ("a", "b"):
+        _make(name).fit(X, Y).save(tmp_path / copy)
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes(), file.name
+
+
+def test_one_case_is_predicted_as_among_many(name: str) -> None:
+    fitted = _make(name).fit(X, Y)
+    together = fitted.predict_proba(X)
+    assert np.array_equal(np.vstack([fitted.predict_proba(row[None]) for row in X]), together)
+
+
+def test_weights_are_counts_exactly_where_declared(name: str) -> None:
+    counts = np.random.default_rng(0).integers(1, 4, len(X))
+    weighted = _make(name).fit(X, Y, sample_weight=counts.astype(float)).predict_proba(X)
+    repeated = _make(name).fit(np.repeat(X, counts, axis=0), np.repeat(Y, counts)).predict_proba(X)
+    # The solver stops at a tolerance, so equal optima agree to about 1e-4.
+    assert np.allclose(weighted, repeated, atol=1e-3) == _make(name).counts_as_weights
+
+
+def test_inputs_are_left_as_they_were(name: str) -> None:
+    features, labels, weights = X.copy(), Y.copy(), np.ones(len(X))
+    _make(name).fit(features, labels, weights).predict_proba(features)
+    assert np.array_equal(features, X)
+    assert np.array_equal(labels, Y)
+    assert (weights == 1).all()
+
+
+def test_a_constant_feature_is_no_obstacle(name: str) -> None:
+    constant = np.column_stack([X, np.full(len(X), 3.0)])
+    assert np.isfinite(_make(name).fit(constant, Y).predict_proba(constant)).all()
+
+
+def test_missing_features_and_single_classes_are_refused(name: str) -> None:
+    gap = X.copy()
+    gap[4, 2] = np.nan
+    with pytest.raises(ValueError, match="feature 2 of row 4"):
+        _make(name).fit(gap, Y)
+    with pytest.raises(ValueError, match="classes"):
+        _make(name).fit(X, np.zeros_like(Y))
+
+
+def test_bootstrap_results_fit_the_schema_and_repeat(name: str) -> None:
+    results = validate(_run(name, FEATURES, CASES), BOOTSTRAP_RESULTS)
+    assert results.equals(_run(name, FEATURES, CASES))
+    assert results["auroc"].mean() > 0.6
+
+
+def test_out_of_bag_rows_never_reach_the_fit(name: str) -> None:
+    """Fitted on the whole matrix, scaler and bin borders would move when out-of-bag rows do."""
+    resamples = resample(CASES["subject"].to_list(), Y, 1, seed=3)
+    out_of_bag = resamples.test(0)
+    fitted: list[Classifier] = []
+
+    def make(seed: int) -> Classifier:
+        fitted.append(_make(name, seed))
+        return fitted[-1]
+
+    disturbed = X.copy()
+    disturbed[out_of_bag] = disturbed[out_of_bag] * 1e3 + 1e4
+    names = FEATURES.columns[2:]
+    for values in (X, disturbed):
+        frame = pl.concat([FEATURES[:, :2], pl.DataFrame(values, schema=names, orient="row")], how="horizontal")
+        bootstrap(frame, CASES, make, resamples)
+    in_bag = X[np.unique(resamples.train(0))]
+    assert np.array_equal(fitted[0].predict_proba(in_bag), fitted[1].predict_proba(in_bag))
+
+
+def test_permuted_labels_are_not_predictable(name: str) -> None:
+    """The mean over permutations: out of bag it is slightly below 0.5, never above by more than chance."""
+    means = []
+    for seed in range(6):
+        y = np.random.default_rng(seed).permutation(Y)
+        means.append(_run(name, FEATURES, CASES.with_columns(pl.Series("y_true", y)), iterations=6)["auroc"].mean())
+    assert 0.38 < np.mean(np.array(means, dtype=float)) < 0.6

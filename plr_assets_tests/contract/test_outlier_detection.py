@@ -1,0 +1,113 @@
+"""What every outlier detector promises, whatever its method."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plr_assets.outlier_detection.base import Detector
+from plr_assets_tests.builders import assert_same, make_recordings, with_pupil
+from plr_assets_tests.contract.registered import construct, implemented
+
+AXIS = "outlier_detection"
+DEVELOPMENT = make_recordings(4, seed=1, prefix="D")
+SCORED = make_recordings(4, seed=2)
+
+
+@pytest.fixture(scope="module", params=implemented(AXIS))
+def detector(request: pytest.FixtureRequest) -> Detector:
+    fitted: Detector = construct(AXIS, request.param).fit(DEVELOPMENT)
+    return fitted
+
+
+def test_scores_are_float32_finite_where_there_is_a_pupil_and_nan_at_dropouts(detector: Detector) -> None:
+    scores = detector.decision_function(SCORED)
+    assert scores.dtype == np.float32
+    assert scores.shape == SCORED.pupil.shape
+    assert np.array_equal(np.isnan(scores), SCORED.dropout)
+
+
+def test_mask_follows_from_scores_and_holds_every_dropout(detector: Detector) -> None:
+    scores, mask = detector.decision_function(SCORED), detector.predict(SCORED)
+    assert mask.dtype == np.bool_
+    assert np.array_equal(mask, detector.mask(SCORED, scores))
+    assert mask[SCORED.dropout].all()
+    assert 0 < mask[~SCORED.dropout].mean() < 0.5
+    for row, flagged in zip(scores, mask & ~SCORED.dropout, strict=True):
+        assert np.nanmin(row[flagged]) >= np.nanmax(row[~flagged])
+
+
+def test_artefacts_score_higher_than_the_rest(detector: Detector) -> None:
+    scores = detector.decision_function(SCORED)
+    assert SCORED.artefact is not None
+    rest = ~SCORED.artefact & ~SCORED.dropout
+    assert np.median(scores[SCORED.artefact]) > np.median(scores[rest])
+
+
+def test_human_knowledge_of_scored_recordings_is_never_used(detector: Detector) -> None:
+    assert SCORED.truth is not None
+    assert SCORED.artefact is not None
+    corrupted = replace(SCORED, truth=SCORED.truth * -3 + 100, artefact=~SCORED.artefact, label=SCORED.label[::-1])
+    for other in (corrupted, replace(SCORED, truth=None, artefact=None, label=())):
+        assert np.array_equal(detector.decision_function(SCORED), detector.decision_function(other), equal_nan=True)
+        assert np.array_equal(detector.predict(SCORED), detector.predict(other))
+
+
+def test_one_recording_scores_as_it_does_among_many(detector: Detector) -> None:
+    scores, mask = detector.decision_function(SCORED), detector.predict(SCORED)
+    for row in range(len(SCORED)):
+        alone = SCORED.take([row])
+        assert np.array_equal(detector.decision_function(alone)[0], scores[row], equal_nan=True)
+        assert np.array_equal(detector.predict(alone)[0], mask[row])
+
+
+def test_fitting_twice_gives_the_same_method(detector: Detector) -> None:
+    again = type(detector)(**detector.parameters).fit(DEVELOPMENT)
+    assert again.learned == detector.learned
+    assert np.array_equal(again.decision_function(SCORED), detector.decision_function(SCORED), equal_nan=True)
+
+
+def test_saving_and_loading_changes_nothing_and_needs_no_pickle(detector: Detector, tmp_path: Path) -> None:
+    detector.save(tmp_path)
+    loaded = type(detector).load(tmp_path)
+    assert (loaded.parameters, loaded.learned) == (detector.parameters, detector.learned)
+    assert np.array_equal(loaded.decision_function(SCORED), detector.decision_function(SCORED), equal_nan=True)
+    assert np.array_equal(loaded.predict(SCORED), detector.predict(SCORED))
+    assert not [file for file in tmp_path.rglob("*") if file.suffix in (".pkl", ".pickle", ".joblib", ".pt")]
+
+
+def test_inputs_are_left_as_they_were(detector: Detector) -> None:
+    scored, development = make_recordings(2, seed=3), make_recordings(2, seed=4)
+    type(detector)(**detector.parameters).fit(development).predict(scored)
+    assert_same(scored, make_recordings(2, seed=3))
+    assert_same(development, make_recordings(2, seed=4))
+
+
+@pytest.mark.parametrize("left", [0, 1, 2, 5])
+def test_recordings_with_hardly_a_sample_are_masked_only_where_the_pupil_is_lost(detector: Detector, left: int) -> None:
+    signal = np.full(SCORED.n_samples, np.nan)
+    signal[100 : 100 + left] = -10.0
+    mask = detector.predict(with_pupil(SCORED, 1, signal))
+    assert np.array_equal(mask[1], np.isnan(signal))
+
+
+def test_a_constant_recording_has_no_outlier(detector: Detector) -> None:
+    assert not detector.predict(with_pupil(SCORED, 2, -7.25))[2].any()
+
+
+def test_short_recordings_are_scored(detector: Detector) -> None:
+    short = make_recordings(2, n_samples=40)
+    assert np.array_equal(np.isnan(detector.decision_function(short)), short.dropout)
+
+
+def test_scoring_before_fitting_is_refused(detector: Detector, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not fitted"):
+        type(detector)(**detector.parameters).save(tmp_path)
+
+
+def test_development_recordings_without_human_masks_are_enough(detector: Detector) -> None:
+    fitted = type(detector)(**detector.parameters).fit(make_recordings(3, with_truth=False))
+    assert fitted.predict(SCORED).shape == SCORED.pupil.shape
