@@ -161,6 +161,16 @@ RECORDINGS = Table(
     ("recording",),
 )
 
+SIMULATED_FILES = Table(
+    "device_files",
+    "Files that the simulator wrote: device csv, ground truth, subjects table.",
+    (
+        Column("content", "string", "SHA-256 of the file"),
+        Column("bytes", "int64", "size of the file", "B", minimum=0),
+    ),
+    ("content",),
+)
+
 QUARANTINE = Table(
     "quarantine",
     "Files that were not imported, and why.",
@@ -196,6 +206,13 @@ OUTLIER_MASKS = Table(
     "outlier_masks",
     "Samples to be replaced: artefacts that the method found, and all dropouts.",
     (_RECORDING, Column("mask", "mask", "true where the sample is to be replaced")),
+    ("recording",),
+)
+
+RECONSTRUCTIONS = Table(
+    "reconstructions",
+    "What an imputation method puts at masked samples. NaN at the others.",
+    (_RECORDING, Column("signal", "signal", "pupil", "%")),
     ("recording",),
 )
 

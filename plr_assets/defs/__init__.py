@@ -1,1 +1,39 @@
-"""placeholder"""
+"""The assets: one thin module a stage. `ASSETS` lists them all, upstream first.
+
+Belongs here: declarations and the few lines that read inputs, call a science function and name its results. Does not
+belong here: science, or how assets become Dagster's (`platform`). Science is imported inside the functions, so that a
+code location loads without it.
+"""
+
+from __future__ import annotations
+
+from plr_assets.defs import (
+    classification,
+    data_import,
+    featurization,
+    figures,
+    imputation,
+    outlier_detection,
+    results,
+)
+from plr_assets.platform.stages import StageAsset
+
+ASSETS: tuple[StageAsset, ...] = (
+    data_import.device_files,
+    data_import.recordings,
+    data_import.cohort_split,
+    outlier_detection.detectors,
+    outlier_detection.outlier_scores,
+    outlier_detection.outlier_masks,
+    imputation.imputers,
+    imputation.reconstructions,
+    imputation.imputed_signals,
+    featurization.features,
+    classification.bootstrap_results,
+    results.evaluation,
+    *results.STUDY_TABLES,
+    results.results_database,
+    figures.signal_figures,
+    figures.pipeline_figures,
+    figures.study_figures,
+)

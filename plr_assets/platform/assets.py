@@ -7,9 +7,8 @@ An asset body loops over a range's keys itself. Dagster would give every key of 
 logs one materialization a key, after its output (docs/decisions/0001-ranges.md).
 """
 
-from __future__ import annotations
-
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
@@ -17,7 +16,7 @@ import dagster as dg
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform import events
 from plr_assets.platform.contract import Contract
-from plr_assets.platform.execution import KeyResult, run_keys
+from plr_assets.platform.execution import KeyResult, Report, run_keys
 from plr_assets.platform.mapper import Mapper
 from plr_assets.platform.partitions import partition_mapping, partitions_def, reads_by_asset
 from plr_assets.platform.planning import Planner
@@ -35,7 +34,13 @@ def asset_key(study: str, name: str) -> dg.AssetKey:
 
 def dagster_asset(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition:
     """The Dagster asset of one declaration in one study."""
+    with warnings.catch_warnings():
+        # `backfill_policy` is called beta, once an asset; a range in one run is what the platform is built on
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _declare(asset, study, grid)
 
+
+def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition:
     @dg.asset(
         key=asset_key(study.name, asset.name),
         partitions_def=partitions_def(asset, grid),
@@ -51,14 +56,21 @@ def dagster_asset(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefin
         output_required=False,
     )
     def body(
-        context: dg.AssetExecutionContext, contract: dg.ResourceParam[Contract], workers: dg.ResourceParam[Mapper]
+        context: dg.AssetExecutionContext,
+        contract: dg.ResourceParam[Contract],
+        workers: dg.ResourceParam[Mapper],
+        observer: dg.ResourceParam[Report],
     ) -> Iterator[dg.Output[None]]:
         keys, whole_range = _chosen(context, asset)
         planner = Planner(study, grid, contract)
-        pointers = events.upstream_pointers(context, asset, study.name)
-        report = _progress(context, len(keys))
+        pointers = events.upstream_pointers(context, asset, study)
         results = run_keys(
-            planner.plan(asset, keys), planner, contract, workers, tags={"plr.dagster_run_id": context.run_id}, report=report
+            planner.plan(asset, keys),
+            planner,
+            contract,
+            workers,
+            tags={"plr.dagster_run_id": context.run_id},
+            report=_progress(context, len(keys), observer),
         )
         yield from _emit(context, asset, results, pointers, contract, whole_range=whole_range)
 
@@ -66,12 +78,9 @@ def dagster_asset(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefin
 
 
 def dependencies(asset: StageAsset, study: Study, grid: Grid) -> Iterator[dg.AssetDep]:
-    for name, same_upstream in reads_by_asset(asset).items():
-        yield dg.AssetDep(
-            asset_key(study.name, name), partition_mapping=partition_mapping(asset, same_upstream, grid)
-        )
-    for name in asset.after:
-        yield dg.AssetDep(asset_key(study.name, name))
+    for name, same_upstream in reads_by_asset(asset, study).items():
+        mapping = partition_mapping(asset, same_upstream, grid)
+        yield dg.AssetDep(asset_key(study.name, name), partition_mapping=mapping)
 
 
 def _chosen(context: dg.AssetExecutionContext, asset: StageAsset) -> tuple[list[PipelineKey], bool]:
@@ -84,12 +93,14 @@ def _chosen(context: dg.AssetExecutionContext, asset: StageAsset) -> tuple[list[
     return [asset.parse(text) for text in wanted], tag is None
 
 
-def _progress(context: dg.AssetExecutionContext, total: int) -> events.Report:
+def _progress(context: dg.AssetExecutionContext, total: int, observer: Report) -> Report:
+    """Tells the Dagster log, and whoever else watches, of each key as it is decided."""
     decided = 0
 
     def report(result: KeyResult) -> None:
         nonlocal decided
         decided += 1
+        observer(result)
         where = f"[{decided}/{total}] {result.text}"
         if result.error is not None:
             context.log.error(f"{where}: {result.error}")

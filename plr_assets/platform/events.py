@@ -5,7 +5,7 @@ Belongs here: the words and tags of events and definitions. Does not belong here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,8 +15,8 @@ from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.partitions import reads_by_asset
 from plr_assets.platform.stages import StageAsset
 from plr_assets.schemas import Column, Table
+from plr_assets.study import Study
 
-Report = Callable[[KeyResult], None]
 _SHOWN_FAILURES = 20
 
 
@@ -86,14 +86,14 @@ def materialization(
     )
 
 
-def upstream_pointers(context: dg.AssetExecutionContext, asset: StageAsset, study: str) -> dict[str, str]:
+def upstream_pointers(context: dg.AssetExecutionContext, asset: StageAsset, study: Study) -> dict[str, str]:
     """Tags that say which state of its upstream assets this run read, from which Dagster tells what is stale.
 
     Per upstream asset: the storage id of its newest event and that event's data version.
     """
     tags: dict[str, str] = {}
-    for name in (*reads_by_asset(asset), *asset.after):
-        key = dg.AssetKey([study, name])
+    for name in reads_by_asset(asset, study):
+        key = dg.AssetKey([study.name, name])
         records = context.instance.fetch_materializations(key, limit=1).records
         user_string = key.to_user_string()
         newest = records[0] if records else None

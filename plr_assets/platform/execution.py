@@ -130,4 +130,4 @@ def _failed(
 
 def _export(plan: KeyPlan, run: PublishedRun, planner: Planner, contract: Contract) -> None:
     for artifact, place in plan.asset.exports.items():
-        export(contract.ref(run, artifact), planner.study.data_dir / place(plan.key))
+        export(contract.ref(run, artifact), planner.study.data_dir / place)

@@ -14,6 +14,7 @@ import dagster as dg
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.stages import Reads, StageAsset
+from plr_assets.study import Study
 
 
 def partitions_def(asset: StageAsset, grid: Grid) -> dg.StaticPartitionsDefinition | None:
@@ -41,9 +42,9 @@ def upstream_keys(downstream: StageAsset, same_upstream: Iterable[Reads], grid: 
     }
 
 
-def reads_by_asset(asset: StageAsset) -> dict[str, list[Reads]]:
-    """The asset's reads, grouped by what they read from."""
+def reads_by_asset(asset: StageAsset, study: Study) -> dict[str, list[Reads]]:
+    """The asset's reads in `study`, grouped by what they read from."""
     grouped: dict[str, list[Reads]] = defaultdict(list)
-    for read in asset.reads:
+    for read in asset.reads_in(study):
         grouped[read.asset.name].append(read)
     return dict(grouped)

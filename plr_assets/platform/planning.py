@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import ArtifactRef
 from plr_assets.platform.contract import CONTRACT_VERSION, Contract, Draft, PublishedRun
+from plr_assets.platform.exports import is_exported
 from plr_assets.platform.fingerprints import code_parts, environment_digest, fingerprint, git_sha
 from plr_assets.platform.stages import StageAsset, Task
 from plr_assets.study import Study
@@ -31,6 +32,7 @@ class KeyPlan:
     stale      the newest run of the key where none holds this work: older input, code or parameters.
     blocked    upstream partitions that are not there, in words.
     outdated   upstream partitions that are there, but not as they would be computed now.
+    exported   whether the copies for people stand beside the published work.
     """
 
     asset: StageAsset
@@ -42,6 +44,7 @@ class KeyPlan:
     stale: PublishedRun | None
     blocked: tuple[str, ...]
     outdated: tuple[str, ...]
+    exported: bool
 
     @property
     def done(self) -> bool:
@@ -65,7 +68,6 @@ class Planner:
     study: Study
     grid: Grid
     contract: Contract
-    verify: bool = True
     _plans: dict[tuple[str, PipelineKey], KeyPlan] = field(default_factory=dict)
     _sources: dict[str, str] = field(default_factory=dict)
     _intact: dict[str, bool] = field(default_factory=dict)
@@ -132,27 +134,34 @@ class Planner:
         upstream: dict[str, str] = {}
         blocked: list[str] = []
         outdated: list[str] = []
-        for read in asset.reads:
+        for read in asset.reads_in(self.study):
             refs = inputs.setdefault((read.asset.name, read.artifact), {})
             for wanted in read.keys(self.grid, key):
                 above = self.key_plan(read.asset, wanted)
-                run = above.newest
-                text = read.asset.key_text(wanted)
+                place = read.asset.place(wanted)
+                run = above.newest if read.required or above.done else None
                 if run is not None:
                     refs[wanted] = self.contract.ref(run, read.artifact)
-                    upstream[f"{read.asset.name}/{text}"] = run.run_id
+                    upstream[place] = run.run_id
                     if not above.done:
-                        outdated.append(f"{read.asset.name} {text}")
+                        outdated.append(place)
                 elif read.required:
-                    blocked.append(f"{read.asset.name} {text}".strip())
-        expected = self._fingerprint(asset, key, inputs)
-        text = asset.key_text(key)
-        published = self.contract.with_fingerprint(asset.name, text, expected) if not blocked else None
-        if published is not None and not self._is_intact(published):
-            published = None
-        newest = self.contract.latest(asset.name, text)
-        stale = newest if published is None and newest is not None and self._is_intact(newest) else None
-        return KeyPlan(asset, key, expected, inputs, upstream, published, stale, tuple(blocked), tuple(outdated))
+                    blocked.append(place)
+        expected = "" if blocked else self._fingerprint(asset, key, inputs)
+        published = self._good(self.contract.with_fingerprint(asset.name, asset.key_text(key), expected), asset)
+        newest = self._good(self.contract.latest(asset.name, asset.key_text(key)), asset)
+        return KeyPlan(
+            asset=asset,
+            key=key,
+            fingerprint=expected,
+            inputs=inputs,
+            upstream=upstream,
+            published=published,
+            stale=None if published else newest,
+            blocked=tuple(dict.fromkeys(blocked)),
+            outdated=tuple(dict.fromkeys(outdated)),
+            exported=published is not None and self._is_exported(published, asset),
+        )
 
     def _fingerprint(
         self, asset: StageAsset, key: PipelineKey, inputs: Mapping[tuple[str, str], Mapping[PipelineKey, ArtifactRef]]
@@ -168,6 +177,9 @@ class Planner:
                 "libraries": libraries,
                 "parameters": self._parameters(asset, key),
                 "settings": {name: _plain(value) for name, value in settings.items()},
+                "configuration": asset.configuration(self.grid) if asset.configuration else None,
+                "origin": self.study.origin,
+                "oracle": self.grid.is_oracle(key),
                 "seed": self.study.seed if asset.seeded else None,
                 "device": DEVICE_CLASS,
                 "source": self._source(asset),
@@ -186,11 +198,12 @@ class Planner:
         return self.study.parameters(asset.method_axis, method, self.grid.registry)
 
     def _code(self, asset: StageAsset, key: PipelineKey) -> tuple[str, dict[str, str]]:
-        method = asset.method(key)
-        module = None
-        if asset.method_axis is not None and method is not None:
-            module = self.grid.registry.methods[asset.method_axis][method].module
-        return code_parts((asset.compute.__module__, *([module] if module else [])))
+        modules = [asset.compute.__module__]
+        if asset.method_axis is not None:
+            methods = self.grid.registry.methods[asset.method_axis]
+            members = self.grid.members(asset.method_axis, key.named(asset.method_axis))
+            modules.extend(module for name in members if (module := methods[name].module) is not None)
+        return code_parts(tuple(modules))
 
     def _source(self, asset: StageAsset) -> str | None:
         if asset.source is None:
@@ -199,10 +212,18 @@ class Planner:
             self._sources[asset.name] = asset.source(self.study)
         return self._sources[asset.name]
 
+    def _good(self, run: PublishedRun | None, asset: StageAsset) -> PublishedRun | None:
+        """`run`, if its artifacts and what it left outside the contract are still as they were."""
+        return run if run and self._is_intact(run) and asset.present(self.study, run.digest) else None
+
+    def _is_exported(self, run: PublishedRun, asset: StageAsset) -> bool:
+        return all(
+            is_exported(self.contract.ref(run, artifact), self.study.data_dir / place)
+            for artifact, place in asset.exports.items()
+        )
+
     def _is_intact(self, run: PublishedRun) -> bool:
         """Whether every artifact still has its declared bytes. Checked once a run: published files do not change."""
-        if not self.verify:
-            return True
         if run.run_id not in self._intact:
             self._intact[run.run_id] = all(self.contract.ref(run, name).is_intact() for name in run.artifacts)
         return self._intact[run.run_id]

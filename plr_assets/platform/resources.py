@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from plr_assets.platform.contract import Contract
+from plr_assets.platform.execution import KeyResult, Report
 from plr_assets.platform.mapper import Mapper, make_mapper
 from plr_assets.study import Study
 
@@ -33,4 +34,14 @@ def study_resources(study: Study) -> dict[str, Any]:
         finally:
             live.close()
 
-    return {"contract": contract, "workers": workers}
+    return {"contract": contract, "workers": workers, "observer": dg.ResourceDefinition.hardcoded_resource(_nobody)}
+
+
+def _nobody(_: KeyResult) -> None:
+    """Runs that the UI or the daemon started are watched through the Dagster log alone."""
+
+
+def live_resources(contract: Contract, workers: Mapper, observer: Report) -> dict[str, Any]:
+    """Resources that exist already and outlive a run: what `plr run` shares among its runs."""
+    made = {"contract": contract, "workers": workers, "observer": observer}
+    return {name: dg.ResourceDefinition.hardcoded_resource(value) for name, value in made.items()}

@@ -1,4 +1,4 @@
-"""The results database: one DuckDB file a study, rebuilt whole from the pipelines' shards and swapped in.
+"""The results database: one DuckDB file a study, rebuilt whole from the study's tables and swapped in.
 
 Belongs here: building `results.duckdb`, and opening it read-only. Does not belong here: computing what is in it
 (`evaluation`). There is one writer and it never writes in place: retrying on a locked file was seen to lose rows
@@ -7,109 +7,73 @@ Belongs here: building `results.duckdb`, and opening it read-only. Does not belo
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plr_assets.errors import DataError
-from plr_assets.platform.digests import digest_frame, digest_of
-from plr_assets.schemas import EVALUATION_TABLES, Table
+from plr_assets.platform.artifacts import ArtifactInfo, product_digest
+from plr_assets.platform.digests import canonical_json, digest_frame, digest_json
+from plr_assets.schemas import EVALUATION_TABLES
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One pipeline's evaluation: its tables' files, and the run they come from."""
-
-    pipeline: str
-    run_id: str
-    digest: str
-    files: Mapping[str, Path]
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What was written: rows and content digest a table, and the pipelines that are not in it."""
-
-    rows: Mapping[str, int]
-    digests: Mapping[str, str]
-    missing: tuple[str, ...]
+_KEYS = {table.name: table.key for table in EVALUATION_TABLES} | {"provenance": ("pipeline",), "meta": ("name",)}
 
 
 def database_path(data_dir: Path) -> Path:
     return data_dir / "results.duckdb"
 
 
-def inputs_digest(shards: Sequence[Shard], missing: Sequence[str]) -> str:
-    """What the database was, or would be, built from."""
-    return digest_of({shard.pipeline: shard.digest for shard in shards} | dict.fromkeys(missing, "missing"))
+def build(
+    path: Path, tables: Mapping[str, pl.DataFrame], *, study: str, published: Mapping[str, str], missing: Sequence[str]
+) -> dict[str, Any]:
+    """Build the database in a new file, put it in the place of the old one, and say what is in it.
 
-
-def build(path: Path, shards: Sequence[Shard], missing: Sequence[str], study: str) -> Built:
-    """Build the database in a new file and put it in the place of the old one."""
+    published   pipeline -> id of the tracked run that its rows come from.
+    missing     pipelines of the study that have no rows.
+    """
     import duckdb
     import polars as pl
 
+    content: dict[str, Any] = {
+        "study": study,
+        "schema_version": SCHEMA_VERSION,
+        "tables": {name: {"rows": frame.height, "digest": digest_frame(frame)} for name, frame in tables.items()},
+        "missing": sorted(missing),
+    }
+    runs: dict[str, str | None] = {**published, **dict.fromkeys(missing)}
+    provenance = pl.DataFrame(
+        {"pipeline": list(runs), "mlflow_run_id": list(runs.values())},
+        schema={"pipeline": pl.String, "mlflow_run_id": pl.String},
+    ).with_columns(published=pl.col("mlflow_run_id").is_not_null())
+    facts = {"study": study, "schema_version": str(SCHEMA_VERSION), "content": canonical_json(content)}
+    meta = pl.DataFrame({"name": list(facts), "value": list(facts.values())})
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)
-    frames = {table.name: _concatenated(table, shards) for table in EVALUATION_TABLES}
-    provenance = pl.DataFrame(
-        {
-            "pipeline": [shard.pipeline for shard in shards] + list(missing),
-            "published": [True] * len(shards) + [False] * len(missing),
-            "mlflow_run_id": [shard.run_id for shard in shards] + [None] * len(missing),
-            "digest": [shard.digest for shard in shards] + [None] * len(missing),
-        },
-        schema={"pipeline": pl.String, "published": pl.Boolean, "mlflow_run_id": pl.String, "digest": pl.String},
-    )
-    digests = {name: digest_frame(frame) for name, frame in frames.items()}
-    meta = pl.DataFrame(
-        [
-            ("study", study),
-            ("schema_version", str(SCHEMA_VERSION)),
-            ("inputs_digest", inputs_digest(shards, missing)),
-            *((f"digest.{name}", digest) for name, digest in digests.items()),
-        ],
-        schema=["name", "value"],
-        orient="row",
-    )
     connection = duckdb.connect(str(partial))
     try:
-        for table in EVALUATION_TABLES:
-            _write(connection, table.name, frames[table.name], table.key)
-        _write(connection, "provenance", provenance, ("pipeline",))
-        _write(connection, "meta", meta, ("name",))
+        for name, frame in {**tables, "provenance": provenance, "meta": meta}.items():
+            _write(connection, name, frame)
         connection.execute("CHECKPOINT")
     finally:
         connection.close()
-    os.replace(partial, path)
-    return Built({name: frame.height for name, frame in frames.items()}, digests, tuple(missing))
+    partial.replace(path)
+    return content
 
 
-def _concatenated(table: Table, shards: Sequence[Shard]) -> pl.DataFrame:
-    import polars as pl
-
-    if not shards:
-        raise DataError(
-            table.name, "no pipeline is published, so there is nothing to tabulate.", "Run the study first."
-        )
-    return pl.concat([pl.read_parquet(shard.files[table.name]) for shard in shards])
-
-
-def _write(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame, key: Sequence[str]) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
     """Create table `name` from `frame`, typed as the frame is, with its key enforced. Names are ours, not a user's."""
     connection.register("incoming", frame.to_arrow())
     connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
-    connection.execute(f"ALTER TABLE {name} ADD PRIMARY KEY ({', '.join(key)})")
+    connection.execute(f"ALTER TABLE {name} ADD PRIMARY KEY ({', '.join(_KEYS[name])})")
     connection.unregister("incoming")
 
 
@@ -127,15 +91,22 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def read_table(path: Path, name: str) -> pl.DataFrame:
     """One table of the database."""
-    if name not in {table.name for table in EVALUATION_TABLES} | {"provenance", "meta"}:
+    if name not in _KEYS:
         raise DataError(str(path), f"there is no table {name!r}.", "docs/database.md lists the tables.")
     with opened(path) as connection:
-        frame: pl.DataFrame = connection.sql(f"SELECT * FROM {name}").pl()  # noqa: S608 - checked above
+        frame: pl.DataFrame = connection.table(name).pl()
         return frame
 
 
-def meta(path: Path) -> dict[str, str]:
-    """The database's own facts; empty where there is none yet."""
+def content_digest(path: Path) -> str | None:
+    """The data version of the run that the database was built by; None where there is none that can be read."""
+    import duckdb
+
     if not path.is_file():
-        return {}
-    return dict(read_table(path, "meta").iter_rows())
+        return None
+    try:
+        facts = dict(read_table(path, "meta").iter_rows())
+    except duckdb.Error:
+        return None  # no database, or another version's: it is rebuilt
+    digest = digest_json(json.loads(facts["content"]))
+    return product_digest({"database": ArtifactInfo("document", digest, "", 0)})

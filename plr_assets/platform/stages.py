@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plr_assets.grid import Grid, PipelineKey
-from plr_assets.registry import Axis
+from plr_assets.registry import Axis, Method
 from plr_assets.schemas import Table
 from plr_assets.study import Study
 
@@ -42,7 +42,7 @@ class Reads:
 
     keys      grid, key -> upstream keys; default: the part of the key that the upstream asset has.
     artifact  the artifact's name; default: the asset's.
-    required  false: read what is published, and go on without the rest.
+    required  false: read what is published as it would be computed now, and go on without the rest.
     """
 
     asset: StageAsset
@@ -67,10 +67,11 @@ class StageAsset:
     settings: tuple[str, ...]
     seeded: bool
     source: Callable[[Study], str] | None
+    configuration: Callable[[Grid], Any] | None
+    present: Callable[[Study, str], bool]
     offered: Callable[[Study], bool]
-    exports: Mapping[str, Callable[[PipelineKey], str]]
+    exports: Mapping[str, str]
     kinds: tuple[str, ...]
-    after: tuple[str, ...]
 
     @property
     def partitioned(self) -> bool:
@@ -79,9 +80,17 @@ class StageAsset:
     def keys_in(self, grid: Grid) -> tuple[PipelineKey, ...]:
         return (WHOLE,) if self.keys is None else tuple(self.keys(grid))
 
+    def reads_in(self, study: Study) -> tuple[Reads, ...]:
+        """What it reads in `study`, which may lack some of the assets."""
+        return tuple(read for read in self.reads if read.asset.offered(study))
+
     def key_text(self, key: PipelineKey) -> str:
         """The partition key and MLflow run name; an asset without partitions goes by its own name."""
         return str(key) if self.partitioned else self.name
+
+    def place(self, key: PipelineKey) -> str:
+        """How a partition is named among those of all assets: `outlier_masks LOF`, `recordings`."""
+        return f"{self.name} {key}" if self.partitioned else self.name
 
     def parse(self, text: str) -> PipelineKey:
         return PipelineKey.parse(text, self.axes) if self.partitioned else WHOLE
@@ -103,7 +112,7 @@ def _declared(module: str, name: str) -> StageAsset:
 class Task:
     """What a compute function gets: its key, its inputs, and the settings it declared. Sent to workers.
 
-    `study` is for the data_import stage, which finds files through it; later stages ask for a `setting`.
+    `study` is for finding places on disk; whatever shapes a result is asked for as a `setting`.
     """
 
     asset: StageAsset
@@ -126,12 +135,30 @@ class Task:
         schema = self._upstream(asset, name).asset.tables[name]
         return {key: read_table(ref, schema) for key, ref in self.inputs[asset, name].items()}
 
-    def folder(self, asset: str, artifact: str) -> Path:
-        """The one folder read from `asset`: a fitted model, say."""
+    def fitted(self, asset: str, artifact: str = "model") -> dict[PipelineKey, Any]:
+        """The fitted methods read from `asset`, by upstream key."""
         from plr_assets.platform.artifacts import folder_path
 
-        (ref,) = self.inputs[asset, artifact].values()
-        return folder_path(ref)
+        axis = self._upstream(asset, artifact).asset.method_axis
+        assert axis is not None  # noqa: S101 - only assets with a method publish fitted ones
+        methods = self.grid.registry.methods[axis]
+        return {
+            key: methods[key.named(axis)].load().load(folder_path(ref))
+            for key, ref in self.inputs[asset, artifact].items()
+        }
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Keys of optional reads that are not published."""
+        wanted = {
+            read.asset.key_text(key): (read, key)
+            for read in self.asset.reads_in(self.study)
+            if not read.required
+            for key in read.keys(self.grid, self.key)
+        }
+        return tuple(
+            text for text, (read, key) in wanted.items() if key not in self.inputs[read.asset.name, read.artifact]
+        )
 
     def setting(self, name: str) -> Any:
         """A study setting that the asset declared (so that its fingerprint holds it)."""
@@ -152,11 +179,16 @@ class Task:
             raise KeyError(f"{self.asset.name} has no method")
         return self.key.named(self.asset.method_axis)
 
-    def make(self) -> Any:
+    @property
+    def entry(self) -> Method:
+        """The registry's entry of this key's method."""
+        if self.asset.method_axis is None:
+            raise KeyError(f"{self.asset.name} has no method")
+        return self.grid.registry.methods[self.asset.method_axis][self.method]
+
+    def make(self, **further: Any) -> Any:
         """This key's method, constructed with this study's parameters."""
-        assert self.asset.method_axis is not None  # noqa: S101 - `method` raises for the user
-        entry = self.grid.registry.methods[self.asset.method_axis][self.method]
-        return entry.load()(**self.parameters)
+        return self.entry.load()(**self.parameters, **further)
 
     def _upstream(self, asset: str, artifact: str) -> Reads:
         return next(read for read in self.asset.reads if (read.asset.name, read.artifact) == (asset, artifact))
@@ -173,24 +205,26 @@ def stage_asset(
     settings: tuple[str, ...] = (),
     seeded: bool = False,
     source: Callable[[Study], str] | None = None,
+    configuration: Callable[[Grid], Any] | None = None,
+    present: Callable[[Study, str], bool] = lambda _study, _digest: True,
     offered: Callable[[Study], bool] = lambda _: True,
-    exports: Mapping[str, Callable[[PipelineKey], str]] | None = None,
+    exports: Mapping[str, str] | None = None,
     kinds: tuple[str, ...] = ("python", "mlflow"),
-    after: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Task], Product]], StageAsset]:
     """Declare an asset; the decorated function computes one key, and its docstring is the catalogue's description.
 
-    keys         the study's keys, in order; none: one unpartitioned artifact.
-    axes         which methods a key names.
-    method_axis  the axis whose method `Task.make` builds, and whose code and parameters enter the fingerprint.
-    reads        upstream artifacts.
-    tables       schema of each table that is published.
-    settings     fields of the study that the function uses; they enter the fingerprint.
-    seeded       whether the function draws random numbers; the study's seed then enters the fingerprint.
-    source       digest of what is read from outside the contract (files on disk).
-    offered      whether a study has this asset at all.
-    exports      folder artifact -> place below the study's data folder where its files are copied for people.
-    after        further assets to show as upstream (Dagster lineage only).
+    keys           the study's keys, in order; none: one unpartitioned artifact.
+    axes           which methods a key names.
+    method_axis    the axis whose method `Task.make` builds, and whose code and parameters enter the fingerprint.
+    reads          upstream artifacts.
+    tables         schema of each table that is published.
+    settings       fields of the study that the function uses; they enter the fingerprint.
+    seeded         whether the function draws random numbers; the study's seed then enters the fingerprint.
+    source         digest of what is read from outside the contract (files on disk).
+    configuration  what is read of further configuration, as JSON (texts and colours of figures).
+    present        whether what the function writes outside the contract still stands, given the published digest.
+    offered        whether a study has this asset at all.
+    exports        folder artifact -> place below the study's data folder where its files are copied for people.
     """
 
     def declare(compute: Callable[[Task], Product]) -> StageAsset:
@@ -209,10 +243,11 @@ def stage_asset(
             settings=settings,
             seeded=seeded,
             source=source,
+            configuration=configuration,
+            present=present,
             offered=offered,
             exports=dict(exports or {}),
             kinds=kinds,
-            after=after,
         )
 
     return declare

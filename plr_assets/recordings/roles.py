@@ -5,7 +5,11 @@ Belongs here: the rule. Does not belong here: resampling within the evaluated su
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from plr_assets.errors import DataError
 from plr_assets.recordings.table import Recordings
@@ -40,3 +44,14 @@ def assign_roles(recordings: Recordings) -> pl.DataFrame:
             "label": pl.Series(labels, dtype=pl.String),
         }
     )
+
+
+def scored_rows(roles: pl.DataFrame, recording: Sequence[str]) -> tuple[NDArray[np.intp], str]:
+    """Which of `recording` a signal method's own score is taken on, and what to put before the names of its metrics.
+
+    The evaluated ones, and nothing. Where none is evaluated (a study without labels), all of them and `development_`:
+    those numbers are of recordings that the method learned from, and say so.
+    """
+    role = dict(zip(roles["recording"], roles["role"], strict=True))
+    rows = np.flatnonzero([role[name] == "evaluated" for name in recording])
+    return (rows, "") if rows.size else (np.arange(len(recording)), "development_")

@@ -61,6 +61,18 @@ def write_study_files(study: Study) -> pl.DataFrame:
     return manifest
 
 
+def are_written(study: Study) -> bool:
+    """Whether the files that the simulator last wrote still stand, none missing and none added.
+
+    By name; a file that was edited shows in `source_digest`.
+    """
+    marker, (raw, truth, subjects) = study.data_dir / MARKER, _places(study)
+    if not (marker.is_file() and raw.is_dir() and truth.is_dir() and subjects.is_file()):
+        return False
+    ours = set(json.loads(marker.read_text(encoding="utf-8"))["recordings"])
+    return ours == {path.name for path in raw.iterdir()} and len(ours) == len(list(truth.iterdir()))
+
+
 def _places(study: Study) -> tuple[Path, Path, Path]:
     """Folders of recordings and ground truth, and the subjects table; all below the study's data folder."""
     files = study.recordings

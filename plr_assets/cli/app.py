@@ -1,0 +1,152 @@
+"""Commands of `plr` and their help.
+
+Belongs here: what can be asked for, and exit codes. Does not belong here: tables and progress bars (`views`).
+Heavy modules are imported inside commands, so that `plr --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+
+from plr_assets.errors import PlrError
+
+# Some partitions failed; the others are published.
+FAILED = 1
+# Nothing was done: what was asked for, or a file, has to be mended first.
+UNUSABLE = 2
+INTERRUPTED = 130
+
+StudyName = Annotated[str, typer.Argument(help="A study of configs/studies, or the path of a study's .yaml file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Pupillary light reflex experiments: from recordings to a leaderboard of pipelines.\n\n"
+    "A pipeline is a combination of methods: outlier detection, imputation, features, classifier. Start with "
+    "[bold]plr run demo[/bold], then look at [bold]plr leaderboard demo[/bold] and at [bold]make ui[/bold].",
+)
+
+
+@app.command()
+def run(
+    study: StudyName,
+    select: Annotated[
+        str,
+        typer.Option(
+            help="Only these methods: 'outlier=LOF,OneClassSVM classifier=CatBoost'. Axes: outlier, imputer, "
+            "features, classifier. What they are computed from is included."
+        ),
+    ] = "",
+) -> None:
+    """Compute what is missing or out of date, and print the leaderboard.
+
+    What is published already, from the same inputs, code and parameters, is reused. A partition that fails leaves the
+    others alone, and the next run tries it again. Exit code 1 if any failed.
+    """
+    from plr_assets.cli.running import run_study
+
+    if run_study(study, select, Console()):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def status(study: StudyName, as_json: AsJson = False) -> None:
+    """How much of a study is there: partitions in all, done, out of date, failed, by stage.
+
+    `reused` counts what the last run found published and did not compute.
+    """
+    from plr_assets.cli.views import status_table
+    from plr_assets.defs import ASSETS
+    from plr_assets.grid import grid_of
+    from plr_assets.platform.contract import Contract
+    from plr_assets.platform.environment import prepare
+    from plr_assets.platform.status import as_json as status_json
+    from plr_assets.platform.status import study_status
+    from plr_assets.study import load_study
+
+    prepare()
+    loaded = load_study(study)
+    grid = grid_of(loaded)
+    found = study_status(grid, [asset for asset in ASSETS if asset.offered(loaded)], Contract(loaded.name))
+    if as_json:
+        _print_json(status_json(grid, found))
+    else:
+        Console().print(status_table(grid, found))
+
+
+@app.command()
+def leaderboard(
+    study: StudyName,
+    as_json: AsJson = False,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the first N pipelines.")] = None,
+) -> None:
+    """All pipelines of a study, best AUROC first, with 95 % intervals.
+
+    Pipelines that use ground truth of the evaluated recordings (pupil-gt) are shown without a rank.
+    """
+    from plr_assets.cli.views import leaderboard_view
+    from plr_assets.platform.environment import prepare
+    from plr_assets.platform.leaderboard import leaderboard as ranked
+    from plr_assets.platform.leaderboard import missing_pipelines
+    from plr_assets.study import load_study
+
+    prepare()
+    loaded = load_study(study)
+    rows = ranked(loaded)
+    rows = rows if top is None else rows.head(top)
+    if as_json:
+        _print_json(rows.to_dicts())
+    else:
+        Console().print(leaderboard_view(loaded, rows, missing_pipelines(loaded)))
+
+
+@app.command()
+def methods(study: StudyName) -> None:
+    """The methods of a study, by axis, and why others are left out."""
+    from plr_assets.cli.views import methods_table
+    from plr_assets.grid import grid_of
+    from plr_assets.study import load_study
+
+    Console().print(methods_table(grid_of(load_study(study))))
+
+
+@app.command()
+def studies() -> None:
+    """The studies of configs/studies."""
+    from plr_assets.cli.views import studies_table
+    from plr_assets.study import load_study, study_names
+
+    Console().print(studies_table([load_study(name) for name in study_names()]))
+
+
+def _print_json(content: Any) -> None:
+    json.dump(content, sys.stdout, indent=1, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def main() -> None:
+    """The console script. Errors that the user can mend fill a panel, not a traceback."""
+    try:
+        app()
+    except PlrError as error:
+        text = f"[bold]{_plain(error.where)}[/bold]\n\n{_plain(error.problem)}\n{_plain(error.remedy)}"
+        Console(stderr=True).print(Panel(text, title="plr cannot do this", border_style="red", title_align="left"))
+        sys.exit(UNUSABLE)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. What is published stays; the same command goes on from there.")
+        sys.exit(INTERRUPTED)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,143 @@
+"""`plr run` in the terminal: progress a stage, failures, the leaderboard, where to look next.
+
+Belongs here: what is printed and when. Does not belong here: what is run (`platform.runner`).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from plr_assets.cli.views import leaderboard_view, left_out_text
+from plr_assets.platform.execution import KeyResult
+from plr_assets.platform.runner import AssetOutcome
+from plr_assets.platform.stages import StageAsset
+from plr_assets.study import Study
+
+_SHOWN_FAILURES = 10
+
+
+class TerminalWatcher:
+    """One line an asset: a bar while it runs, what became of it when it ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stage = ""
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._started = 0.0
+
+    def starts(self, asset: StageAsset, to_do: int, reused: int) -> None:
+        if asset.stage.name != self._stage:
+            self._stage = asset.stage.name
+            self._console.print(f"[bold]{self._stage}[/bold]")
+        self._started = time.monotonic()
+        if to_do:
+            self._progress = Progress(
+                TextColumn("  {task.description:<24}"),
+                BarColumn(bar_width=30),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._progress.add_task(asset.name, total=to_do)
+            self._progress.start()
+
+    def decided(self, result: KeyResult) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task)
+        if result.error is not None:
+            self._console.print(f"    [red]failed[/red] {result.text}: {result.error}", highlight=False, soft_wrap=True)
+
+    def ends(self, asset: StageAsset, outcome: AssetOutcome) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+        parts = [
+            f"{count} {word}"
+            for count, word in (
+                (outcome.computed, "computed"),
+                (outcome.reused, "reused"),
+                (len(outcome.failed), "[red]failed[/red]"),
+                (len(outcome.blocked), "[yellow]blocked[/yellow]"),
+            )
+            if count
+        ]
+        seconds = f"  [dim]{time.monotonic() - self._started:.1f} s[/dim]" if outcome.dagster_run else ""
+        self._console.print(f"  {asset.name:<24} {', '.join(parts)}{seconds}", highlight=False)
+
+
+def run_study(name: str, select: str, console: Console) -> bool:
+    """Run, print, and say whether anything failed."""
+    from plr_assets.definitions import build_definitions
+    from plr_assets.defs import ASSETS
+    from plr_assets.grid import grid_of
+    from plr_assets.platform.contract import Contract
+    from plr_assets.platform.environment import open_instance
+    from plr_assets.platform.mapper import make_mapper
+    from plr_assets.platform.resources import live_resources
+    from plr_assets.platform.runner import Runner, outcomes_file, summary
+    from plr_assets.platform.selection import needed_keys, parse_selection
+    from plr_assets.platform.status import write_outcomes
+    from plr_assets.study import load_study
+
+    started = time.monotonic()
+    study = load_study(name)
+    grid = grid_of(study)
+    selection = parse_selection(select, grid)
+    assets = [asset for asset in ASSETS if asset.offered(study)]
+    origin = "simulated recordings" if study.synthetic else "clinical recordings"
+    count = f"{len(grid.pipelines)} pipelines" if grid.pipelines else f"{len(grid.features)} sets of features"
+    console.print(f"[bold]{study.title}[/bold]: {count}, {origin}", highlight=False)
+    console.print(left_out_text(grid), highlight=False)
+    with (
+        open_instance() as instance,
+        closing(Contract(study.name)) as contract,
+        closing(make_mapper(study.workers.kind, study.workers.processes)) as workers,
+    ):
+        watcher = TerminalWatcher(console)
+        definitions = build_definitions(study, live_resources(contract, workers, watcher.decided))
+        runner = Runner(grid, assets, definitions, instance, contract, watcher)
+        outcomes = runner.run(needed_keys(assets, grid, selection))
+    write_outcomes(outcomes_file(study.data_dir), outcomes)
+    total = summary(outcomes)
+    seconds = time.monotonic() - started
+    if not (total["computed"] or total["failed"] or total["blocked"]):
+        console.print(f"\nNothing to do: all {total['reused']} partitions are up to date ({seconds:.0f} s).")
+    else:
+        counts = ", ".join(f"{total[word]} {word}" for word in ("computed", "reused", "failed", "blocked"))
+        console.print(f"\n{counts} in {seconds:.0f} s", highlight=False)
+    _print_failures(outcomes, console)
+    _print_results(study, console)
+    return bool(total["failed"] or total["blocked"])
+
+
+def _print_failures(outcomes: dict[str, AssetOutcome], console: Console) -> None:
+    failed = [(name, key, why) for name, outcome in outcomes.items() for key, why in outcome.failed.items()]
+    if not failed:
+        return
+    console.print(f"\n[red]{len(failed)} partition(s) failed[/red]; what needs them was not tried:")
+    for name, key, why in failed[:_SHOWN_FAILURES]:
+        console.print(f"  {name} {key}: {why}", highlight=False, soft_wrap=True)
+    if len(failed) > _SHOWN_FAILURES:
+        console.print(f"  ... and {len(failed) - _SHOWN_FAILURES} more: plr status --json")
+
+
+def _print_results(study: Study, console: Console) -> None:
+    from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
+    from plr_assets.platform.results_db import database_path
+
+    database = database_path(study.data_dir)
+    if database.is_file():
+        console.print()
+        console.print(leaderboard_view(study, leaderboard(study), missing_pipelines(study)))
+    console.print("\n[bold]Where to look next[/bold]")
+    if database.is_file():
+        console.print(f"  results    {database}", soft_wrap=True, highlight=False)
+    console.print(f"  figures    {study.data_dir / 'figures'}", soft_wrap=True, highlight=False)
+    console.print("  lineage    make ui, then http://127.0.0.1:3000", highlight=False)
+    console.print(f"  progress   plr status {study.name}", highlight=False)

@@ -1,0 +1,126 @@
+"""Tables of the terminal.
+
+Belongs here: rich renderables of statuses, leaderboards and methods. Does not belong here: numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from plr_assets.grid import Grid
+from plr_assets.registry import AXES
+from plr_assets.study import Study
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from plr_assets.platform.status import AssetStatus
+
+_SHOWN = 10
+
+
+def leaderboard_view(study: Study, rows: pl.DataFrame, missing: Sequence[str]) -> RenderableType:
+    """Best first. `rows` as `platform.leaderboard` orders them."""
+    title = f"{study.title}: pipelines by AUROC" + (" (simulated data)" if study.synthetic else "")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in ("", "outlier detection", "imputation", "features", "classifier"):
+        table.add_column(name, no_wrap=True, justify="right" if not name else "left")
+    for name in ("AUROC (95 % CI)", "scaled Brier", "calib. slope", "O:E", "NB 15 %"):
+        table.add_column(name, no_wrap=True, justify="right")
+    for row in rows.iter_rows(named=True):
+        table.add_row(
+            "\u2020" if row["rank"] is None else str(row["rank"]),
+            row["outlier_detection"],
+            row["imputation"],
+            row["featurization"],
+            row["classification"],
+            _with_interval(row, "auroc"),
+            _number(row["scaled_brier"]),
+            _number(row["calibration_slope"]),
+            _number(row["o_e_ratio"]),
+            _number(row["net_benefit_15pct"], 3),
+            style="dim" if row["rank"] is None else None,
+        )
+    notes = []
+    if rows["oracle"].any():
+        notes.append("\u2020 uses ground truth of the evaluated recordings: shown, never ranked")
+    notes.append(
+        "AUROC, Brier: one model, mean over out-of-bag iterations; interval: DeLong. Calibration, net benefit: "
+        "averaged prediction.\nThe best of many is picked by the number that is shown, which flatters it."
+    )
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        notes.append(f"{len(missing)} pipeline(s) missing: {', '.join(missing[:_SHOWN])}{more}")
+    return Group(table, *(Text(note, style="dim") for note in notes))
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _with_interval(row: dict[str, Any], name: str) -> str:
+    value, low, high = (row[f"{name}{end}"] for end in ("", "_ci_lower", "_ci_upper"))
+    return f"{_number(value, 3)} ({_number(low)}\u2013{_number(high)})"
+
+
+def status_table(grid: Grid, statuses: Sequence[AssetStatus]) -> RenderableType:
+    table = Table(title=f"{grid.study.title}: partitions", title_justify="left", box=None, pad_edge=False)
+    for name in ("stage", "asset"):
+        table.add_column(name, no_wrap=True)
+    for name in ("total", "done", "out of date", "failed", "reused"):
+        table.add_column(name, justify="right")
+    stage = ""
+    for status in statuses:
+        table.add_row(
+            status.stage if status.stage != stage else "",
+            status.asset,
+            str(status.total),
+            str(status.done),
+            str(status.outdated or ""),
+            f"[red]{status.failed}[/red]" if status.failed else "",
+            str(status.reused or ""),
+        )
+        stage = status.stage
+    failures = [f"{status.asset} {key}: {why}" for status in statuses for key, why in status.failures.items()]
+    return Group(
+        table, *(Text(text, style="red") for text in failures[:_SHOWN]), Text.from_markup(left_out_text(grid))
+    )
+
+
+def left_out_text(grid: Grid) -> str:
+    """Why methods that the study's grids cover are not offered; empty if all are."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in grid.left_out.items():
+        by_reason.setdefault(why, []).append(name.partition(".")[2] or name)
+    return "\n".join(f"[dim]left out, {why}: {', '.join(names)}[/dim]" for why, names in by_reason.items())
+
+
+def methods_table(grid: Grid) -> RenderableType:
+    offered = {axis: {key.method(axis) for key in (*grid.features, *grid.pipelines)} for axis in AXES}
+    table = Table(title=f"{grid.study.title}: methods", title_justify="left", box=None, pad_edge=False)
+    for name in ("axis", "method", "in this study", "source"):
+        table.add_column(name, overflow="fold")
+    for axis in AXES:
+        for name, method in grid.registry.methods[axis].items():
+            if name in offered[axis]:
+                state = "yes, oracle" if method.oracle else "yes"
+            elif not grid.registry.is_implemented(axis, name):
+                state = "not implemented yet"
+            else:
+                state = grid.left_out.get(f"{axis}.{name}", "not listed")
+            table.add_row(axis, name, state, method.source)
+    return table
+
+
+def studies_table(studies: Sequence[Study]) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for name in ("study", "origin", "description"):
+        table.add_column(name, overflow="fold")
+    for study in studies:
+        table.add_row(study.name, study.origin, study.description)
+    return table

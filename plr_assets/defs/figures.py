@@ -1,0 +1,165 @@
+"""Assets of the figures stage: PNG, SVG and a JSON sidecar of what is plotted.
+
+Belongs here: the declarations, and which recordings a figure shows. Does not belong here: drawing (`figures`), or any
+statistic: figures draw published tables. Copies for people lie in `data/<study>/figures/`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plr_assets.defs.data_import import recordings
+from plr_assets.defs.imputation import imputed_signals
+from plr_assets.defs.outlier_detection import outlier_masks
+from plr_assets.defs.results import essential_metrics, evaluation
+from plr_assets.defs.stages import FIGURES
+from plr_assets.grid import Grid
+from plr_assets.platform.artifacts import Product
+from plr_assets.platform.previews import inline_png
+from plr_assets.platform.stages import Task, reads, stage_asset
+from plr_assets.registry import AXES, Axis
+from plr_assets.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from plr_assets.recordings.table import Recordings
+
+PIPELINE_TABLES = ("essential_metrics", "roc_curves", "calibration_curves", "dca_curves", "probability_distributions")
+
+
+def _labelled(study: Study) -> bool:
+    return study.labels is not None
+
+
+def _texts(grid: Grid, field: str) -> dict[Axis, dict[str, str]]:
+    """axis -> method -> a text of its registry entry, in the registry's order."""
+    methods = grid.registry.methods
+    return {axis: {name: getattr(method, field) for name, method in methods[axis].items()} for axis in AXES}
+
+
+def _configuration(grid: Grid) -> Any:
+    """Colours, sizes and names: a renamed method redraws its figures."""
+    from plr_assets.figures.style import load_figures_config
+
+    return [load_figures_config().model_dump(mode="json"), _texts(grid, "display"), _texts(grid, "category")]
+
+
+@stage_asset(
+    FIGURES,
+    keys=lambda grid: grid.imputed_signals,
+    axes=("outlier_detection", "imputation"),
+    reads=[reads(recordings), reads(outlier_masks), reads(imputed_signals)],
+    configuration=_configuration,
+    exports={"figure": "figures/signals"},
+    kinds=("matplotlib", "mlflow"),
+)
+def signal_figures(task: Task) -> Product:
+    """Three recordings before and after cleaning: as recorded, what was masked, what was put there, the truth.
+
+    The recordings are the same for every method: those with few, middling and many missing samples.
+    """
+    from plr_assets.figures.style import load_figures_config
+    from plr_assets.figures.traces import draw_traces
+    from plr_assets.recordings.table import Recordings, signal_array
+
+    cohort = Recordings.from_frame(task.table("recordings"))
+    rows = _by_missing_samples(cohort)
+    shown = cohort.take(rows)
+    mask = signal_array(task.table("outlier_masks")["mask"])[rows]
+    signal = signal_array(task.table("imputed_signals")["signal"])[rows]
+    config = load_figures_config()
+    title = f"{config.figures['traces'].title}: {_named(task)}"
+    figure = draw_traces(shown, mask, signal, title=title, synthetic=task.study.synthetic, style=config.style)
+    plotted = {"recording": shown.recording, "time": shown.time, "pupil": shown.pupil, "mask": mask, "signal": signal}
+    return _product(task, figure, str(task.key), {**plotted, "truth": shown.truth})
+
+
+@stage_asset(
+    FIGURES,
+    keys=lambda grid: grid.pipelines,
+    axes=AXES,
+    reads=[reads(evaluation, table) for table in PIPELINE_TABLES],
+    configuration=_configuration,
+    exports={"figure": "figures/pipelines"},
+    offered=_labelled,
+    kinds=("matplotlib", "mlflow"),
+)
+def pipeline_figures(task: Task) -> Product:
+    """One pipeline on one page: ROC curve, calibration, decision curve, predictions by class."""
+    from plr_assets.figures.pipeline import draw_pipeline
+    from plr_assets.figures.style import load_figures_config
+
+    tables = {name: task.table("evaluation", name) for name in PIPELINE_TABLES}
+    style = load_figures_config().style
+    figure = draw_pipeline(tables, title=_named(task), synthetic=task.study.synthetic, style=style)
+    return _product(task, figure, str(task.key), tables)
+
+
+@stage_asset(
+    FIGURES,
+    reads=[reads(essential_metrics)],
+    configuration=_configuration,
+    exports={"figure": "figures/study"},
+    offered=_labelled,
+    kinds=("matplotlib", "mlflow"),
+)
+def study_figures(task: Task) -> Product:
+    """All pipelines of the study on one page: AUROC by outlier detection and imputation, a panel a classifier."""
+    from plr_assets.figures.study import draw_auroc_heatmap
+    from plr_assets.figures.style import load_figures_config
+
+    metrics = task.table("essential_metrics")
+    config = load_figures_config()
+    drawn = {}
+    for (featurization,), rows in metrics.group_by("featurization", maintain_order=True):
+        drawn[f"auroc_heatmap__{featurization}"] = rows, draw_auroc_heatmap(
+            rows,
+            display=_texts(task.grid, "display"),
+            categories=_texts(task.grid, "category"),
+            synthetic=task.study.synthetic,
+            style=config.style,
+            title=f"{config.figures['auroc_heatmap'].title}: {task.study.title}, {featurization}",
+        )
+    return _products(task, drawn)
+
+
+def _by_missing_samples(cohort: Recordings) -> list[int]:
+    """Rows at the 10, 50 and 90 % points of the share of missing samples; fewer where there are fewer recordings."""
+    import numpy as np
+
+    order = np.argsort(cohort.dropout.mean(axis=1), kind="stable")
+    points = np.round(np.array([0.1, 0.5, 0.9]) * (len(cohort) - 1)).astype(int)
+    return [int(order[point]) for point in dict.fromkeys(points.tolist())]
+
+
+def _named(task: Task) -> str:
+    """The methods of the key as a reader knows them, in the order in which they are applied."""
+    order: tuple[Axis, ...] = ("outlier_detection", "imputation", "featurization", "classification")
+    display = _texts(task.grid, "display")
+    return " \u2192 ".join(display[axis][task.key.named(axis)] for axis in order if axis in task.key.axes)
+
+
+def _product(task: Task, figure: Figure, name: str, data: Any) -> Product:
+    return _products(task, {name: (data, figure)})
+
+
+def _products(task: Task, drawn: dict[str, tuple[Any, Figure]]) -> Product:
+    """Figures as one folder, with a small one for the asset page."""
+    import polars as pl
+
+    from plr_assets.figures.save import save_figure, thumbnail
+
+    provenance = {
+        f"{asset}:{artifact}": {str(key) or asset: ref.info.digest for key, ref in refs.items()}
+        for (asset, artifact), refs in task.inputs.items()
+    }
+
+    def write(folder: Path) -> None:
+        for name, (data, figure) in drawn.items():
+            tables = {"table": data} if isinstance(data, pl.DataFrame) else data
+            save_figure(figure, folder, name, tables, {"study": task.study.name, "inputs": provenance})
+
+    notes = {name: inline_png(thumbnail(figure), name) for name, (_, figure) in drawn.items()}
+    return Product(folders={"figure": write}, notes=notes)

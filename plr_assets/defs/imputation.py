@@ -1,0 +1,108 @@
+"""Assets of the imputation stage: fitted imputers -> reconstructions of masked samples -> signals without gaps.
+
+Belongs here: the declarations. Does not belong here: an imputer (`imputation`). Imputers are fitted once, never per
+mask; reconstructions and signals are apart so that an ensemble is an ordinary partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plr_assets.defs.data_import import cohort_split, recordings
+from plr_assets.defs.outlier_detection import outlier_masks
+from plr_assets.defs.stages import IMPUTATION
+from plr_assets.grid import Grid, PipelineKey
+from plr_assets.platform.artifacts import Product
+from plr_assets.platform.stages import Task, reads, stage_asset
+from plr_assets.schemas import RECONSTRUCTIONS, SIGNALS
+
+AXIS = "imputation"
+AXES = ("outlier_detection", "imputation")
+
+
+def _members(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:
+    """The reconstructions behind a signal: one, the members of an ensemble, or none for ground truth."""
+    return (
+        PipelineKey(outlier_detection=key.outlier_detection, imputation=name)
+        for name in grid.members(AXIS, key.named(AXIS))
+    )
+
+
+@stage_asset(
+    IMPUTATION,
+    keys=lambda grid: grid.imputers,
+    axes=(AXIS,),
+    method_axis=AXIS,
+    reads=[reads(cohort_split, "development")],
+)
+def imputers(task: Task) -> Product:
+    """Each imputation method, fitted once on the development recordings, whatever mask it is applied to."""
+    from plr_assets.recordings.table import Recordings
+
+    imputer = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")))
+    return Product(folders={"model": imputer.save})
+
+
+@stage_asset(
+    IMPUTATION,
+    keys=lambda grid: grid.reconstructions,
+    axes=AXES,
+    method_axis=AXIS,
+    reads=[reads(recordings), reads(outlier_masks), reads(imputers, "model")],
+    tables={"reconstructions": RECONSTRUCTIONS},
+)
+def reconstructions(task: Task) -> Product:
+    """What one imputation method puts in the place of the samples that one mask hides."""
+    import polars as pl
+
+    from plr_assets.recordings.table import Recordings, signal_array, signal_column
+
+    cohort = Recordings.from_frame(task.table("recordings"))
+    (imputer,) = task.fitted("imputers").values()
+    values = imputer.reconstruct(cohort, signal_array(task.table("outlier_masks")["mask"]))
+    return Product(
+        tables={"reconstructions": pl.DataFrame({"recording": cohort.recording, "signal": signal_column(values)})}
+    )
+
+
+@stage_asset(
+    IMPUTATION,
+    keys=lambda grid: grid.imputed_signals,
+    axes=AXES,
+    method_axis=AXIS,
+    reads=[
+        reads(recordings),
+        reads(cohort_split, "roles"),
+        reads(outlier_masks),
+        reads(reconstructions, keys=_members),
+    ],
+    tables={"imputed_signals": SIGNALS},
+)
+def imputed_signals(task: Task) -> Product:
+    """Pupil signals without gaps: the recording where it is not masked, the method's values where it is.
+
+    An ensemble is the mean of its members; `pupil-gt` puts ground truth at masked samples, and only there. Errors are
+    measured at masked samples of evaluated recordings.
+    """
+    import polars as pl
+
+    from plr_assets.imputation.base import splice
+    from plr_assets.imputation.mean import mean_of_members
+    from plr_assets.imputation.scoring import score_imputation
+    from plr_assets.imputation.truth import fill_with_truth
+    from plr_assets.recordings.roles import scored_rows
+    from plr_assets.recordings.table import Recordings, signal_array, signal_column
+
+    cohort = Recordings.from_frame(task.table("recordings"))
+    mask = signal_array(task.table("outlier_masks")["mask"])
+    if task.entry.oracle:
+        signal = fill_with_truth(cohort, mask)
+    else:
+        members = [signal_array(frame["signal"]) for frame in task.tables("reconstructions").values()]
+        signal = splice(cohort, mask, mean_of_members(members))
+    rows, prefix = scored_rows(task.table("cohort_split", "roles"), cohort.recording)
+    metrics = score_imputation(signal[rows], mask[rows], cohort.take(rows))
+    return Product(
+        tables={"imputed_signals": pl.DataFrame({"recording": cohort.recording, "signal": signal_column(signal)})},
+        metrics={f"{prefix}{name}": value for name, value in metrics.items()},
+    )

@@ -1,0 +1,164 @@
+"""Assets of the results stage: each pipeline's evaluation, the study's tables, and the database that holds them.
+
+Belongs here: the declarations. Does not belong here: a metric (`evaluation`), or writing DuckDB (`platform.results_db`).
+A table is built from the pipelines that are published, and names those that are missing.
+"""
+
+from __future__ import annotations
+
+from plr_assets import schemas
+from plr_assets.defs.classification import bootstrap_results
+from plr_assets.defs.stages import RESULTS
+from plr_assets.grid import Grid, PipelineKey
+from plr_assets.platform import results_db
+from plr_assets.platform.artifacts import Product
+from plr_assets.platform.previews import markdown_table
+from plr_assets.platform.stages import Reads, StageAsset, Task, reads, stage_asset
+from plr_assets.registry import AXES
+from plr_assets.study import Study
+
+
+def _labelled(study: Study) -> bool:
+    return study.labels is not None
+
+
+def _all_pipelines(grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
+    return grid.pipelines
+
+
+@stage_asset(
+    RESULTS,
+    keys=lambda grid: grid.pipelines,
+    axes=AXES,
+    reads=[reads(bootstrap_results), reads(bootstrap_results, "bootstrap_cases")],
+    tables={table.name: table for table in schemas.EVALUATION_TABLES},
+    offered=_labelled,
+)
+def evaluation(task: Task) -> Product:
+    """Every metric and curve of one pipeline: discrimination, calibration, clinical utility, with intervals."""
+    from plr_assets.evaluation.report import evaluate_pipeline
+
+    tables = evaluate_pipeline(
+        task.table("bootstrap_results"),
+        task.table("bootstrap_results", "bootstrap_cases"),
+        pipeline=str(task.key),
+        methods={axis: task.key.named(axis) for axis in AXES},
+        oracle=task.grid.is_oracle(task.key),
+        synthetic=task.study.synthetic,
+    )
+    row = tables["essential_metrics"].row(0, named=True)
+    metrics = {
+        name: value for name, value in row.items() if isinstance(value, float | int) and not isinstance(value, bool)
+    }
+    return Product(tables=tables, metrics=metrics)
+
+
+def _published(artifact: str) -> Reads:
+    return reads(evaluation, artifact, _all_pipelines, required=False)
+
+
+def _study_table(task: Task, name: str) -> Product:
+    """The rows of all published pipelines in one table."""
+    import polars as pl
+
+    from plr_assets.errors import DataError
+
+    rows = list(task.tables("evaluation", name).values())
+    if not rows:
+        raise DataError(name, "no pipeline is published, so there is nothing to tabulate.", "Run the pipelines first.")
+    frame = pl.concat(rows)
+    notes = {"head": markdown_table(frame)}
+    if task.missing:
+        notes["missing pipelines"] = "\n".join(f"- {pipeline}" for pipeline in task.missing)
+    return Product(tables={name: frame}, metrics={"pipelines": len(rows), "missing": len(task.missing)}, notes=notes)
+
+
+@stage_asset(
+    RESULTS,
+    reads=[_published("essential_metrics")],
+    tables={"essential_metrics": schemas.ESSENTIAL_METRICS},
+    offered=_labelled,
+)
+def essential_metrics(task: Task) -> Product:
+    """One row a pipeline: the STRATOS core, with intervals. This is the leaderboard's table."""
+    return _study_table(task, "essential_metrics")
+
+
+@stage_asset(
+    RESULTS, reads=[_published("predictions")], tables={"predictions": schemas.PREDICTIONS}, offered=_labelled
+)
+def predictions(task: Task) -> Product:
+    """Each evaluated recording's averaged out-of-bag probability in each pipeline, and its spread."""
+    return _study_table(task, "predictions")
+
+
+@stage_asset(RESULTS, reads=[_published("roc_curves")], tables={"roc_curves": schemas.ROC_CURVES}, offered=_labelled)
+def roc_curves(task: Task) -> Product:
+    """ROC curve of each pipeline's averaged out-of-bag prediction."""
+    return _study_table(task, "roc_curves")
+
+
+@stage_asset(
+    RESULTS,
+    reads=[_published("calibration_curves")],
+    tables={"calibration_curves": schemas.CALIBRATION_CURVES},
+    offered=_labelled,
+)
+def calibration_curves(task: Task) -> Product:
+    """Observed against predicted share of events, ten groups a pipeline."""
+    return _study_table(task, "calibration_curves")
+
+
+@stage_asset(RESULTS, reads=[_published("dca_curves")], tables={"dca_curves": schemas.DCA_CURVES}, offered=_labelled)
+def dca_curves(task: Task) -> Product:
+    """Net benefit of each pipeline over threshold probabilities, beside referring everyone and no one."""
+    return _study_table(task, "dca_curves")
+
+
+@stage_asset(
+    RESULTS,
+    reads=[_published("probability_distributions")],
+    tables={"probability_distributions": schemas.PROBABILITY_DISTRIBUTIONS},
+    offered=_labelled,
+)
+def probability_distributions(task: Task) -> Product:
+    """Histogram of each pipeline's averaged out-of-bag prediction, by class."""
+    return _study_table(task, "probability_distributions")
+
+
+STUDY_TABLES: tuple[StageAsset, ...] = (
+    essential_metrics,
+    predictions,
+    roc_curves,
+    calibration_curves,
+    dca_curves,
+    probability_distributions,
+)
+
+
+def _database_holds(study: Study, digest: str) -> bool:
+    return results_db.content_digest(results_db.database_path(study.data_dir)) == digest
+
+
+@stage_asset(
+    RESULTS,
+    reads=[*(reads(table) for table in STUDY_TABLES), _published("essential_metrics")],
+    present=_database_holds,
+    offered=_labelled,
+    kinds=("duckdb", "mlflow"),
+)
+def results_database(task: Task) -> Product:
+    """All study tables in one DuckDB file, `data/<study>/results.duckdb`, for SQL, notebooks and `plr leaderboard`.
+
+    Rebuilt whole into a new file that takes the old one's place, so a reader never sees half of it.
+    """
+    sources = task.inputs["evaluation", "essential_metrics"]
+    content = results_db.build(
+        results_db.database_path(task.study.data_dir),
+        {table.name: task.table(table.name) for table in STUDY_TABLES},
+        study=task.study.name,
+        published={str(key): ref.run_id for key, ref in sources.items()},
+        missing=task.missing,
+    )
+    rows = {name: facts["rows"] for name, facts in content["tables"].items()}
+    return Product(documents={"database": content}, metrics={f"rows.{name}": count for name, count in rows.items()})

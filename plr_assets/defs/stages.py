@@ -1,0 +1,15 @@
+"""The stages and who answers for them. Stage = folder = Dagster group = owner = MLflow experiment."""
+
+from __future__ import annotations
+
+from plr_assets.platform.stages import Stage
+
+DATA_IMPORT = Stage("data_import", "team:data-engineering", "PLR_DataImport", "data engineer")
+OUTLIER_DETECTION = Stage(
+    "outlier_detection", "team:signal-processing", "PLR_OutlierDetection", "signal-processing expert"
+)
+IMPUTATION = Stage("imputation", "team:signal-processing", "PLR_Imputation", "signal-processing expert")
+FEATURIZATION = Stage("featurization", "team:ophthalmology", "PLR_Featurization", "domain expert")
+CLASSIFICATION = Stage("classification", "team:biostatistics", "PLR_Classification", "biostatistician")
+RESULTS = Stage("results", "team:biostatistics", "PLR_Results", "biostatistician")
+FIGURES = Stage("figures", "team:biostatistics", "PLR_Figures", "biostatistician")

@@ -1,0 +1,163 @@
+"""`plr run`: bring a study, or a selection of it, up to date through a real Dagster instance.
+
+Belongs here: planning asset by asset and launching one Dagster run for each that has something to do. Does not belong
+here: the loop over keys (`execution`), or printing (`cli`). An unchanged study launches no run at all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import dagster as dg
+
+from plr_assets.grid import Grid, PipelineKey
+from plr_assets.platform.assets import KEYS_TAG, asset_key
+from plr_assets.platform.contract import Contract
+from plr_assets.platform.execution import KeyResult
+from plr_assets.platform.planning import KeyPlan, Planner
+from plr_assets.platform.stages import StageAsset
+
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_VERSION_TAG = "dagster/data_version"
+
+
+class Watcher(Protocol):
+    """Whoever shows the progress of a run."""
+
+    def starts(self, asset: StageAsset, to_do: int, reused: int) -> None: ...
+
+    def decided(self, result: KeyResult) -> None: ...
+
+    def ends(self, asset: StageAsset, outcome: AssetOutcome) -> None: ...
+
+
+@dataclass
+class AssetOutcome:
+    """What one run did with one asset. `failed` and `blocked`: partition -> why."""
+
+    computed: int = 0
+    reused: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)
+    dagster_run: str | None = None
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs one study in one process.
+
+    definitions   made with `resources.live_resources` of the same contract, workers and watcher, which all runs share.
+    """
+
+    grid: Grid
+    assets: Sequence[StageAsset]
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    contract: Contract
+    watcher: Watcher
+
+    def run(self, wanted: Mapping[StageAsset, Sequence[PipelineKey]]) -> dict[str, AssetOutcome]:
+        """Asset name -> outcome, upstream first. Failed keys block what needs them and nothing else."""
+        planner = Planner(self.grid.study, self.grid, self.contract)
+        outcomes: dict[str, AssetOutcome] = {}
+        for asset in self.assets:
+            keys = wanted.get(asset, ())
+            if keys:
+                outcomes[asset.name] = self._bring_up_to_date(asset, keys, planner)
+        return outcomes
+
+    def _bring_up_to_date(
+        self, asset: StageAsset, keys: Sequence[PipelineKey], planner: Planner
+    ) -> AssetOutcome:
+        plans = planner.plan(asset, keys)
+        shown = materialized_versions(self.instance, self.grid.study.name, asset)
+        outcome = AssetOutcome()
+        to_do: list[KeyPlan] = []
+        for plan in plans:
+            if plan.blocked or plan.outdated:
+                outcome.blocked[plan.text] = f"needs {', '.join((*plan.blocked, *plan.outdated))}"
+            elif plan.published and plan.exported and shown.get(plan.text) == plan.published.digest:
+                outcome.reused += 1
+            else:
+                to_do.append(plan)
+        self.watcher.starts(asset, len(to_do), outcome.reused)
+        if to_do:
+            found_before = {plan.text for plan in to_do if plan.published}
+            outcome.dagster_run = self._launch(asset, [plan.text for plan in to_do])
+            planner.forget()
+            for plan in planner.plan(asset, [plan.key for plan in to_do]):
+                if plan.published is None:
+                    failure = self.contract.failure(asset.name, plan.text)
+                    outcome.failed[plan.text] = failure.error if failure else "the Dagster run broke off before it."
+                elif plan.text in found_before:
+                    outcome.reused += 1
+                else:
+                    outcome.computed += 1
+        self.watcher.ends(asset, outcome)
+        return outcome
+
+    def _launch(self, asset: StageAsset, keys: Sequence[str]) -> str:
+        """One Dagster run over the hull of `keys`, which are named in a tag. Returns its id."""
+        tags = {"plr/study": self.grid.study.name}
+        if asset.partitioned:
+            tags |= {_RANGE_START: keys[0], _RANGE_END: keys[-1], KEYS_TAG: json.dumps(list(keys))}
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        with _quiet():
+            result = job.execute_in_process(
+                instance=self.instance,
+                asset_selection=[asset_key(self.grid.study.name, asset.name)],
+                tags=tags,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        return result.run_id
+
+
+def materialized_versions(instance: dg.DagsterInstance, study: str, asset: StageAsset) -> dict[str, str]:
+    """Partition -> data version of its newest materialization, as the Dagster UI knows it."""
+    key = asset_key(study, asset.name)
+    if not asset.partitioned:
+        event = instance.get_latest_materialization_event(key)
+        materialization = event.asset_materialization if event else None
+        version = (materialization.tags or {}).get(_VERSION_TAG) if materialization else None
+        return {asset.name: version} if version else {}
+    newest = instance.event_log_storage.get_latest_tags_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION, tag_keys=[_VERSION_TAG]
+    )
+    return {partition: tags[_VERSION_TAG] for partition, tags in newest.items() if _VERSION_TAG in tags}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The terminal shows the watcher; the Dagster log has the rest."""
+    loggers = [logging.getLogger(name) for name in ("dagster", "alembic", "mlflow")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def outcomes_file(data_dir: Path) -> Path:
+    """What the last `plr run` of the study did, for `plr status`."""
+    return data_dir / "last_run.json"
+
+
+def summary(outcomes: Mapping[str, AssetOutcome]) -> Counter[str]:
+    """Partitions by what became of them."""
+    total: Counter[str] = Counter()
+    for outcome in outcomes.values():
+        total.update(
+            computed=outcome.computed, reused=outcome.reused, failed=len(outcome.failed), blocked=len(outcome.blocked)
+        )
+    return total
