@@ -30,7 +30,7 @@ class TerminalWatcher:
         self._task: TaskID | None = None
         self._started = 0.0
 
-    def starts(self, asset: StageAsset, to_do: int, reused: int) -> None:
+    def starts(self, asset: StageAsset, to_do: int) -> None:
         if asset.stage.name != self._stage:
             self._stage = asset.stage.name
             self._console.print(f"[bold]{self._stage}[/bold]")

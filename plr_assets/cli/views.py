@@ -87,9 +87,7 @@ def status_table(grid: Grid, statuses: Sequence[AssetStatus]) -> RenderableType:
         )
         stage = status.stage
     failures = [f"{status.asset} {key}: {why}" for status in statuses for key, why in status.failures.items()]
-    return Group(
-        table, *(Text(text, style="red") for text in failures[:_SHOWN]), Text.from_markup(left_out_text(grid))
-    )
+    return Group(table, *(Text(text, style="red") for text in failures[:_SHOWN]), Text.from_markup(left_out_text(grid)))
 
 
 def left_out_text(grid: Grid) -> str:

@@ -33,7 +33,7 @@ def _labelled(study: Study) -> bool:
     return study.labels is not None
 
 
-def _texts(grid: Grid, field: str) -> dict[Axis, dict[str, str]]:
+def _texts(grid: Grid, field: str) -> dict[str, dict[str, str]]:
     """axis -> method -> a text of its registry entry, in the registry's order."""
     methods = grid.registry.methods
     return {axis: {name: getattr(method, field) for name, method in methods[axis].items()} for axis in AXES}
@@ -114,13 +114,16 @@ def study_figures(task: Task) -> Product:
     config = load_figures_config()
     drawn = {}
     for (featurization,), rows in metrics.group_by("featurization", maintain_order=True):
-        drawn[f"auroc_heatmap__{featurization}"] = rows, draw_auroc_heatmap(
+        drawn[f"auroc_heatmap__{featurization}"] = (
             rows,
-            display=_texts(task.grid, "display"),
-            categories=_texts(task.grid, "category"),
-            synthetic=task.study.synthetic,
-            style=config.style,
-            title=f"{config.figures['auroc_heatmap'].title}: {task.study.title}, {featurization}",
+            draw_auroc_heatmap(
+                rows,
+                display=_texts(task.grid, "display"),
+                categories=_texts(task.grid, "category"),
+                synthetic=task.study.synthetic,
+                style=config.style,
+                title=f"{config.figures['auroc_heatmap'].title}: {task.study.title}, {featurization}",
+            ),
         )
     return _products(task, drawn)
 

@@ -14,10 +14,11 @@ from plr_assets.defs.stages import IMPUTATION
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import Task, reads, stage_asset
+from plr_assets.registry import Axis
 from plr_assets.schemas import RECONSTRUCTIONS, SIGNALS
 
-AXIS = "imputation"
-AXES = ("outlier_detection", "imputation")
+AXIS: Axis = "imputation"
+AXES: tuple[Axis, ...] = ("outlier_detection", "imputation")
 
 
 def _members(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:

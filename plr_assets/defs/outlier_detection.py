@@ -13,9 +13,10 @@ from plr_assets.defs.stages import OUTLIER_DETECTION
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import WHOLE, Task, reads, stage_asset
+from plr_assets.registry import Axis
 from plr_assets.schemas import OUTLIER_MASKS, OUTLIER_SCORES
 
-AXIS = "outlier_detection"
+AXIS: Axis = "outlier_detection"
 
 
 def _members(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:

@@ -1,7 +1,7 @@
 """Assets of the results stage: each pipeline's evaluation, the study's tables, and the database that holds them.
 
-Belongs here: the declarations. Does not belong here: a metric (`evaluation`), or writing DuckDB (`platform.results_db`).
-A table is built from the pipelines that are published, and names those that are missing.
+Belongs here: the declarations. Does not belong here: a metric (`evaluation`), or writing DuckDB
+(`platform.results_db`). A table is built from the pipelines that are published, and names those that are missing.
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def essential_metrics(task: Task) -> Product:
     return _study_table(task, "essential_metrics")
 
 
-@stage_asset(
-    RESULTS, reads=[_published("predictions")], tables={"predictions": schemas.PREDICTIONS}, offered=_labelled
-)
+@stage_asset(RESULTS, reads=[_published("predictions")], tables={"predictions": schemas.PREDICTIONS}, offered=_labelled)
 def predictions(task: Task) -> Product:
     """Each evaluated recording's averaged out-of-bag probability in each pipeline, and its spread."""
     return _study_table(task, "predictions")

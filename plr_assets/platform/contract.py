@@ -9,6 +9,7 @@ leaves nothing a reader can take for a result. Explicit client calls with run id
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -171,7 +172,7 @@ class Contract:
         now = int(time.time() * 1000)
         self._client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in metrics.items() if value == value],
+            metrics=[Metric(name, value, now, 0) for name, value in metrics.items() if not math.isnan(value)],
             params=[Param(name, str(value)[:_PARAM_LIMIT]) for name, value in parameters.items()],
         )
 

@@ -5,6 +5,7 @@ Belongs here: the words and tags of events and definitions. Does not belong here
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ def materialization(
         "seconds": round(run.seconds, 3),
         "bytes": sum(info.bytes for info in run.artifacts.values()),
         **({"dagster/row_count": rows} if rows is not None else {}),
-        **{name: float(value) for name, value in (result.metrics or {}).items() if value == value},  # noqa: PLR0124
+        **{name: float(value) for name, value in (result.metrics or {}).items() if not math.isnan(value)},
         **{title: dg.MetadataValue.md(text) for title, text in (result.notes or {}).items()},
     }
     return dg.AssetMaterialization(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plr_assets.platform.artifacts import ArtifactInfo, write_product
-from plr_assets.platform.contract import Contract, PublishedRun
+from plr_assets.platform.contract import Contract, Draft, PublishedRun
 from plr_assets.platform.exports import export
 from plr_assets.platform.mapper import Failed, Mapper
 from plr_assets.platform.planning import KeyPlan, Planner
@@ -81,7 +81,8 @@ def run_keys(
     waiting: dict[str, KeyPlan] = {}
     for plan in plans:
         if plan.blocked:
-            decide(_failed(contract, planner, plan, tags, f"upstream is missing: {', '.join(plan.blocked)}."))
+            missing = Failed(f"upstream is missing: {', '.join(plan.blocked)}.", "")
+            decide(_failed(contract, plan, planner.draft(plan, tags), missing))
         elif plan.published is not None:
             _export(plan, plan.published, planner, contract)
             decide(KeyResult(plan, plan.published, reused=True))
@@ -94,7 +95,7 @@ def run_keys(
         for outcome in mapper.map(_compute, work):
             plan = waiting[outcome.item.task.asset.key_text(outcome.item.task.key)]
             if isinstance(outcome.result, Failed):
-                decide(_failed(contract, planner, plan, tags, outcome.result.reason, outcome.result.traceback))
+                decide(_failed(contract, plan, planner.draft(plan, tags), outcome.result))
                 continue
             done = outcome.result
             run = contract.publish(
@@ -121,11 +122,9 @@ def _compute(work: _Work) -> _Done:
     return _Done(artifacts, dict(product.metrics), dict(product.notes), time.perf_counter() - started)
 
 
-def _failed(
-    contract: Contract, planner: Planner, plan: KeyPlan, tags: Mapping[str, str], reason: str, traceback: str = ""
-) -> KeyResult:
-    contract.publish_failure(planner.draft(plan, tags), reason, traceback)
-    return KeyResult(plan, None, error=reason)
+def _failed(contract: Contract, plan: KeyPlan, draft: Draft, failure: Failed) -> KeyResult:
+    contract.publish_failure(draft, failure.reason, failure.traceback)
+    return KeyResult(plan, None, error=failure.reason)
 
 
 def _export(plan: KeyPlan, run: PublishedRun, planner: Planner, contract: Contract) -> None:

@@ -5,7 +5,6 @@ Belongs here: keeping a published folder and its copy equal. Does not belong her
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -33,4 +32,4 @@ def export(ref: ArtifactRef, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             partial = target.with_name(f".{target.name}.partial")
             shutil.copyfile(source, partial)
-            os.replace(partial, target)
+            partial.replace(target)

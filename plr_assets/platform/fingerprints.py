@@ -125,7 +125,7 @@ def git_sha() -> str:
 
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(
                 ["git", "-C", str(project_root()), *arguments],  # noqa: S607 - git from the PATH, like the user's own
                 capture_output=True,
                 text=True,

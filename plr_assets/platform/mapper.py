@@ -67,8 +67,8 @@ class SerialMapper:
 class ProcessMapper:
     """Over a pool of processes that is started at first use and kept until `close`.
 
-    A worker that dies (out of memory, killed) breaks a whole pool. The items that were in flight are then run alone, each
-    in a pool of its own, so that only the one that kills its worker is failed.
+    A worker that dies (out of memory, killed) breaks a whole pool. The items that were in flight are then run alone,
+    each in a pool of its own, so that only the one that kills its worker is failed.
     """
 
     def __init__(self, processes: int | None = None) -> None:

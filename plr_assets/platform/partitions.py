@@ -35,7 +35,9 @@ def partition_mapping(downstream: StageAsset, same_upstream: Iterable[Reads], gr
     return dg.StaticPartitionMapping(dict(children))
 
 
-def upstream_keys(downstream: StageAsset, same_upstream: Iterable[Reads], grid: Grid) -> dict[PipelineKey, set[PipelineKey]]:
+def upstream_keys(
+    downstream: StageAsset, same_upstream: Iterable[Reads], grid: Grid
+) -> dict[PipelineKey, set[PipelineKey]]:
     """Key of `downstream` -> the upstream keys it reads."""
     return {
         key: {parent for read in same_upstream for parent in read.keys(grid, key)} for key in downstream.keys_in(grid)

@@ -18,7 +18,9 @@ from plr_assets.study import Study
 
 
 def study_resources(study: Study) -> dict[str, Any]:
-    @dg.resource(description="The study's side of the MLflow store: MLFLOW_TRACKING_URI, or sqlite below the data root.")
+    @dg.resource(
+        description="The study's side of the MLflow store: MLFLOW_TRACKING_URI, or sqlite below the data root."
+    )
     def contract(_: dg.InitResourceContext) -> Iterator[Contract]:
         live = Contract(study.name)
         try:

@@ -72,7 +72,7 @@ def build(
 def _write(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
     """Create table `name` from `frame`, typed as the frame is, with its key enforced. Names are ours, not a user's."""
     connection.register("incoming", frame.to_arrow())
-    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
+    connection.table("incoming").create(name)
     connection.execute(f"ALTER TABLE {name} ADD PRIMARY KEY ({', '.join(_KEYS[name])})")
     connection.unregister("incoming")
 

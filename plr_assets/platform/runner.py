@@ -31,7 +31,7 @@ _VERSION_TAG = "dagster/data_version"
 class Watcher(Protocol):
     """Whoever shows the progress of a run."""
 
-    def starts(self, asset: StageAsset, to_do: int, reused: int) -> None: ...
+    def starts(self, asset: StageAsset, to_do: int) -> None: ...
 
     def decided(self, result: KeyResult) -> None: ...
 
@@ -73,9 +73,7 @@ class Runner:
                 outcomes[asset.name] = self._bring_up_to_date(asset, keys, planner)
         return outcomes
 
-    def _bring_up_to_date(
-        self, asset: StageAsset, keys: Sequence[PipelineKey], planner: Planner
-    ) -> AssetOutcome:
+    def _bring_up_to_date(self, asset: StageAsset, keys: Sequence[PipelineKey], planner: Planner) -> AssetOutcome:
         plans = planner.plan(asset, keys)
         shown = materialized_versions(self.instance, self.grid.study.name, asset)
         outcome = AssetOutcome()
@@ -87,7 +85,7 @@ class Runner:
                 outcome.reused += 1
             else:
                 to_do.append(plan)
-        self.watcher.starts(asset, len(to_do), outcome.reused)
+        self.watcher.starts(asset, len(to_do))
         if to_do:
             found_before = {plan.text for plan in to_do if plan.published}
             outcome.dagster_run = self._launch(asset, [plan.text for plan in to_do])
