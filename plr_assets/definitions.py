@@ -1,7 +1,5 @@
 """Code locations: one a study. `attribute: demo` in workspace.yaml is `configs/studies/demo.yaml`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +15,12 @@ from plr_assets.study import Study, load_study, study_names
 def build_definitions(study: Study, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Everything of one study; `resources` replaces the ones that a run makes for itself."""
     grid = grid_of(study)
-    assets = [dagster_asset(asset, study, grid) for asset in ASSETS if asset.offered(study)]
-    return dg.Definitions(assets=assets, resources=resources or study_resources(study), executor=dg.in_process_executor)
+    offered = [asset for asset in ASSETS if asset.offered(study)]
+    return dg.Definitions(
+        assets=[dagster_asset(asset, study, grid) for asset in offered],
+        resources=resources or study_resources(study, offered),
+        executor=dg.in_process_executor,
+    )
 
 
 def __getattr__(name: str) -> dg.Definitions:

@@ -19,6 +19,7 @@ from plr_assets.platform import events
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult, Report, run_keys
 from plr_assets.platform.mapper import Mapper
+from plr_assets.platform.parent_run import end_parent_run
 from plr_assets.platform.partitions import partition_mapping, partitions_def, reads_by_asset
 from plr_assets.platform.planning import Planner
 from plr_assets.platform.stages import WHOLE, StageAsset
@@ -58,12 +59,14 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
         metadata=events.definition_metadata(asset.tables, asset.stage.persona),
         dagster_type=nothing,
         output_required=False,
+        hooks={end_parent_run},
     )
     def body(
         context: dg.AssetExecutionContext,
         contract: dg.ResourceParam[Contract],
         workers: dg.ResourceParam[Mapper],
         observer: dg.ResourceParam[Report],
+        mlflow: dg.ResourceParam[Any],
     ) -> Iterator[dg.Output[None]]:
         keys, whole_range = _chosen(context, asset)
         planner = Planner(study, grid, contract)
@@ -73,7 +76,10 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
             planner,
             contract,
             workers,
-            tags={"plr.dagster_run_id": context.run_id},
+            tags={
+                "plr.dagster_run_id": context.run_id,
+                **({"mlflow.parentRunId": mlflow.mlflow_run_id or mlflow.active_run().info.run_id} if mlflow else {}),
+            },
             report=_progress(context, len(keys), observer),
         )
         yield from _emit(context, asset, results, pointers, contract, whole_range=whole_range)

@@ -223,6 +223,11 @@ class Contract:
             )
         return ArtifactRef(run.run_id, name, info, self._local(run, name, info))
 
+    def experiment(self, experiment: str) -> str:
+        """The full name of one of the study's experiments, which is there afterwards."""
+        self._experiment_id(experiment)
+        return f"{self.study}/{experiment}"
+
     def run_url(self, run_id: str, experiment: str) -> str | None:
         """The run's page, where the tracking store has one."""
         if not self.tracking_uri.startswith("http"):

@@ -6,7 +6,7 @@ Belongs here: how a run gets its contract and its workers, and gives them back. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,10 +14,14 @@ import dagster as dg
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult, Report
 from plr_assets.platform.mapper import Mapper, make_mapper
+from plr_assets.platform.parent_run import parent_run_resource
+from plr_assets.platform.stages import StageAsset
 from plr_assets.study import Study
 
 
-def study_resources(study: Study) -> dict[str, Any]:
+def study_resources(study: Study, assets: Sequence[StageAsset]) -> dict[str, Any]:
+    """Resources that a run makes for itself."""
+
     @dg.resource(
         description="The study's side of the MLflow store: MLFLOW_TRACKING_URI, or sqlite below the data root."
     )
@@ -36,7 +40,12 @@ def study_resources(study: Study) -> dict[str, Any]:
         finally:
             live.close()
 
-    return {"contract": contract, "workers": workers, "observer": dg.ResourceDefinition.hardcoded_resource(_nobody)}
+    return {
+        "contract": contract,
+        "workers": workers,
+        "observer": dg.ResourceDefinition.hardcoded_resource(_nobody),
+        "mlflow": parent_run_resource(study.name, {asset.name: asset.stage.experiment for asset in assets}),
+    }
 
 
 def _nobody(_: KeyResult) -> None:
@@ -45,5 +54,5 @@ def _nobody(_: KeyResult) -> None:
 
 def live_resources(contract: Contract, workers: Mapper, observer: Report) -> dict[str, Any]:
     """Resources that exist already and outlive a run: what `plr run` shares among its runs."""
-    made = {"contract": contract, "workers": workers, "observer": observer}
+    made = {"contract": contract, "workers": workers, "observer": observer, "mlflow": None}
     return {name: dg.ResourceDefinition.hardcoded_resource(value) for name, value in made.items()}

@@ -1,0 +1,56 @@
+# `make run` and `make test` need python3 (3.11 or later), make and a package index; the rest is installed below .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# uv does not read pip's settings; where pip has an index or extra wheels (torch for the CPU), uv gets them too.
+ifneq ($(PIP_FIND_LINKS),)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+ifneq ($(PIP_INDEX_URL),)
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+.PHONY: run test test-slow lint lock clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run     install, run the demo study, print its leaderboard"
+	@echo "make test    install, run the fast tests (make test-slow: the rest)"
+	@echo "make lint    ruff, mypy, import rules"
+	@echo "make clean   remove the demo's results, caches and the environment"
+
+run: $(STAMP)
+	@$(BIN)/plr run demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Everything is pinned by requirements.lock; pyproject.toml says what is wanted.
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  ($(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip)
+	@echo "installing what requirements.lock pins into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# torch is locked without its local version, and without the CUDA libraries: each platform resolves its own.
+lock: $(STAMP)
+	$(BIN)/uv pip compile --quiet --no-annotate --no-header pyproject.toml --extra dev -o requirements.lock
+	$(PYTHON) -c "import pathlib, re; p = pathlib.Path('requirements.lock'); \
+	  p.write_text(re.sub(r'(?m)^nvidia-.*\n', '', re.sub(r'(torch==[\d.]+)\+\w+', r'\1', p.read_text())))"
+
+clean:
+	rm -rf data/demo .dagster $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
