@@ -46,11 +46,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-# torch is locked without its local version, and without the CUDA libraries: each platform resolves its own.
+# torch is locked without its local version, and without the CUDA libraries: each platform resolves its own. Compiled
+# into a new file, because what an old lock pins is preferred.
 lock: $(STAMP)
-	$(BIN)/uv pip compile --quiet --no-annotate --no-header pyproject.toml --extra dev -o requirements.lock
-	$(PYTHON) -c "import pathlib, re; p = pathlib.Path('requirements.lock'); \
-	  p.write_text(re.sub(r'(?m)^nvidia-.*\n', '', re.sub(r'(torch==[\d.]+)\+\w+', r'\1', p.read_text())))"
+	$(BIN)/uv pip compile --quiet --no-annotate --no-header pyproject.toml --extra dev -o $(VENV)/lock
+	sed -E -e 's/^(torch==[0-9.]+)\+.*/\1/' -e '/^nvidia-/d' $(VENV)/lock > requirements.lock
+	rm $(VENV)/lock
 
 clean:
 	rm -rf data/demo .dagster $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

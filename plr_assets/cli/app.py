@@ -106,7 +106,8 @@ def leaderboard(
     if as_json:
         _print_json(rows.to_dicts())
     else:
-        Console().print(leaderboard_view(loaded, rows, missing_pipelines(loaded)))
+        console = Console()
+        console.print(leaderboard_view(loaded, rows, missing_pipelines(loaded), console.width))
 
 
 @app.command()

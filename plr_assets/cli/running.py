@@ -35,7 +35,7 @@ class TerminalWatcher:
             self._stage = asset.stage.name
             self._console.print(f"[bold]{self._stage}[/bold]")
         self._started = time.monotonic()
-        if to_do:
+        if to_do and self._console.is_terminal:
             self._progress = Progress(
                 TextColumn("  {task.description:<24}"),
                 BarColumn(bar_width=30),
@@ -134,7 +134,7 @@ def _print_results(study: Study, console: Console) -> None:
     database = database_path(study.data_dir)
     if database.is_file():
         console.print()
-        console.print(leaderboard_view(study, leaderboard(study), missing_pipelines(study)))
+        console.print(leaderboard_view(study, leaderboard(study), missing_pipelines(study), console.width))
     console.print("\n[bold]Where to look next[/bold]")
     if database.is_file():
         console.print(f"  results    {database}", soft_wrap=True, highlight=False)

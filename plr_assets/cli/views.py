@@ -5,15 +5,16 @@ Belongs here: rich renderables of statuses, leaderboards and methods. Does not b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from plr_assets.grid import Grid
-from plr_assets.registry import AXES
+from plr_assets.grid import SORT_ORDER, Grid
+from plr_assets.platform.selection import AXIS_NAMES
+from plr_assets.registry import AXES, Axis, load_registry
 from plr_assets.study import Study
 
 if TYPE_CHECKING:
@@ -22,23 +23,27 @@ if TYPE_CHECKING:
     from plr_assets.platform.status import AssetStatus
 
 _SHOWN = 10
+_WIDE = 120
+DAGGER = "\u2020"
+# as `--select` spells them
+_HEADINGS: Mapping[Axis, str] = {axis: name for name, axis in AXIS_NAMES.items()}
 
 
-def leaderboard_view(study: Study, rows: pl.DataFrame, missing: Sequence[str]) -> RenderableType:
-    """Best first. `rows` as `platform.leaderboard` orders them."""
+def leaderboard_view(study: Study, rows: pl.DataFrame, missing: Sequence[str], width: int) -> RenderableType:
+    """Best first; `rows` as `platform.leaderboard` orders them. Abbreviates methods where `width` letters are few."""
     title = f"{study.title}: pipelines by AUROC" + (" (simulated data)" if study.synthetic else "")
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in ("", "outlier detection", "imputation", "features", "classifier"):
-        table.add_column(name, no_wrap=True, justify="right" if not name else "left")
-    for name in ("AUROC (95 % CI)", "scaled Brier", "calib. slope", "O:E", "NB 15 %"):
+    table.add_column("", justify="right", no_wrap=True)
+    shown = [axis for axis in SORT_ORDER if axis != "featurization" or rows["featurization"].n_unique() > 1]
+    for axis in shown:
+        table.add_column(_HEADINGS[axis], no_wrap=width < _WIDE, overflow="fold")
+    for name in ("AUROC (95 % CI)", "sBrier", "slope", "O:E", "NB15"):
         table.add_column(name, no_wrap=True, justify="right")
+    name_of = _full_name if width >= _WIDE else _abbreviation
     for row in rows.iter_rows(named=True):
         table.add_row(
-            "\u2020" if row["rank"] is None else str(row["rank"]),
-            row["outlier_detection"],
-            row["imputation"],
-            row["featurization"],
-            row["classification"],
+            DAGGER if row["rank"] is None else str(row["rank"]),
+            *(name_of(axis, row[axis]) for axis in shown),
             _with_interval(row, "auroc"),
             _number(row["scaled_brier"]),
             _number(row["calibration_slope"]),
@@ -46,17 +51,31 @@ def leaderboard_view(study: Study, rows: pl.DataFrame, missing: Sequence[str]) -
             _number(row["net_benefit_15pct"], 3),
             style="dim" if row["rank"] is None else None,
         )
+    return Group(table, *(Text(note, style="dim") for note in _leaderboard_notes(rows, missing)))
+
+
+def _leaderboard_notes(rows: pl.DataFrame, missing: Sequence[str]) -> list[str]:
     notes = []
     if rows["oracle"].any():
-        notes.append("\u2020 uses ground truth of the evaluated recordings: shown, never ranked")
+        notes.append(f"{DAGGER} uses ground truth of the evaluated recordings: shown, never ranked")
     notes.append(
-        "AUROC, Brier: one model, mean over out-of-bag iterations; interval: DeLong. Calibration, net benefit: "
-        "averaged prediction.\nThe best of many is picked by the number that is shown, which flatters it."
+        "AUROC and sBrier (scaled Brier score): one model, mean over out-of-bag iterations; interval: DeLong.\n"
+        "slope, O:E (calibration) and NB15 (net benefit at 15 %): averaged out-of-bag prediction.\n"
+        "The best of many is picked by the number that is shown, which flatters it."
     )
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         notes.append(f"{len(missing)} pipeline(s) missing: {', '.join(missing[:_SHOWN])}{more}")
-    return Group(table, *(Text(note, style="dim") for note in notes))
+    return notes
+
+
+def _full_name(_axis: Axis, name: str) -> str:
+    return name
+
+
+def _abbreviation(axis: Axis, name: str) -> str:
+    method = load_registry().methods[axis].get(name)
+    return method.abbreviation if method else name
 
 
 def _number(value: float | None, digits: int = 2) -> str:
@@ -72,8 +91,8 @@ def status_table(grid: Grid, statuses: Sequence[AssetStatus]) -> RenderableType:
     table = Table(title=f"{grid.study.title}: partitions", title_justify="left", box=None, pad_edge=False)
     for name in ("stage", "asset"):
         table.add_column(name, no_wrap=True)
-    for name in ("total", "done", "out of date", "failed", "reused"):
-        table.add_column(name, justify="right")
+    for name in ("total", "done", "outdated", "failed", "reused"):
+        table.add_column(name, justify="right", no_wrap=True)
     stage = ""
     for status in statuses:
         table.add_row(

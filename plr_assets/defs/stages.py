@@ -11,5 +11,5 @@ OUTLIER_DETECTION = Stage(
 IMPUTATION = Stage("imputation", "team:signal-processing", "PLR_Imputation", "signal-processing expert")
 FEATURIZATION = Stage("featurization", "team:ophthalmology", "PLR_Featurization", "domain expert")
 CLASSIFICATION = Stage("classification", "team:biostatistics", "PLR_Classification", "biostatistician")
-RESULTS = Stage("results", "team:biostatistics", "PLR_Results", "biostatistician")
+RESULTS = Stage("results", "team:biostatistics", "PLR_Summary", "biostatistician")
 FIGURES = Stage("figures", "team:biostatistics", "PLR_Figures", "biostatistician")

@@ -22,8 +22,9 @@ def prepare() -> None:
     os.environ.setdefault("PLR_STATE", str(state_dir()))
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    # the store's schema migrations, one line each
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # a new store says each of its schema migrations
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def open_instance() -> dg.DagsterInstance:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.events import HookExecutionResult
 
 from plr_assets.platform.contract import Contract
 
@@ -45,11 +46,10 @@ def parent_run_resource(study: str, experiments: Mapping[str, str]) -> dg.Resour
 
 
 def _end_parent_run(context: Any, event_list: Sequence[Any]) -> Any:
-    from dagster._core.definitions.events import HookExecutionResult
-    from dagster_mlflow import end_mlflow_on_run_finished
-
     if context.resources.mlflow is None:
         return HookExecutionResult(hook_name="end_parent_run", is_skipped=True)
+    from dagster_mlflow import end_mlflow_on_run_finished
+
     return end_mlflow_on_run_finished.hook_fn(context, event_list)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 from plr_assets.grid import Grid, PipelineKey
@@ -232,7 +233,7 @@ def stage_asset(
         return StageAsset(
             name=compute.__name__,
             stage=stage,
-            description=compute.__doc__,
+            description=cleandoc(compute.__doc__),
             compute=compute,
             keys=keys,
             axes=axes,
