@@ -91,7 +91,7 @@ def status_table(grid: Grid, statuses: Sequence[AssetStatus]) -> RenderableType:
     table = Table(title=f"{grid.study.title}: partitions", title_justify="left", box=None, pad_edge=False)
     for name in ("stage", "asset"):
         table.add_column(name, no_wrap=True)
-    for name in ("total", "done", "outdated", "failed", "reused"):
+    for name in ("total", "done", "stale", "failed", "reused"):
         table.add_column(name, justify="right", no_wrap=True)
     stage = ""
     for status in statuses:

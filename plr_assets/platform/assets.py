@@ -10,6 +10,7 @@ logs one materialization a key, after its output (docs/decisions/0001-ranges.md)
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -36,10 +37,16 @@ def asset_key(study: str, name: str) -> dg.AssetKey:
 
 def dagster_asset(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition:
     """The Dagster asset of one declaration in one study."""
-    with warnings.catch_warnings():
-        # `backfill_policy` is called beta, once an asset; a range in one run is what the platform is built on
-        warnings.simplefilter("ignore", dg.BetaWarning)
+    with _accepting_beta():
         return _declare(asset, study, grid)
+
+
+@contextmanager
+def _accepting_beta() -> Iterator[None]:
+    """Dagster calls ranges in one run and data versions beta, once an asset and run; the platform is built on them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        yield
 
 
 def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition:
@@ -130,6 +137,14 @@ def _emit(
     whole_range: bool,
 ) -> Iterator[dg.Output[None]]:
     failed = [result for result in results if result.error is not None]
+    if not failed and len(results) == 1:
+        # One key: Dagster's own event can carry its version and metadata.
+        (result,) = results
+        metadata, version = events.metadata(asset, result, contract), events.version(result)
+        with _accepting_beta():
+            output = dg.Output(None, metadata=metadata, data_version=version)
+        yield output
+        return
     if not failed and whole_range:
         # An output lets children and checks of the same run go on. It marks the whole range with one version, which
         # the events below replace key by key; so it is left out where only some keys of the range were wanted.

@@ -88,6 +88,11 @@ def default_tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{data_root() / 'mlflow' / 'mlflow.db'}"
 
 
+def mlflow_ui() -> str:
+    """Where the MLflow UI of a local store is served: `PLR_MLFLOW_UI`, or this machine's port 5000."""
+    return os.environ.get("PLR_MLFLOW_UI") or "http://127.0.0.1:5000"
+
+
 class Contract:
     """One study's side of the tracking store."""
 
@@ -228,11 +233,10 @@ class Contract:
         self._experiment_id(experiment)
         return f"{self.study}/{experiment}"
 
-    def run_url(self, run_id: str, experiment: str) -> str | None:
-        """The run's page, where the tracking store has one."""
-        if not self.tracking_uri.startswith("http"):
-            return None
-        return f"{self.tracking_uri.rstrip('/')}/#/experiments/{self._experiment_id(experiment)}/runs/{run_id}"
+    def run_url(self, run_id: str, experiment: str) -> str:
+        """The run's page in the MLflow UI: the tracking server's, or where `make ui` serves a local store."""
+        server = self.tracking_uri if self.tracking_uri.startswith("http") else mlflow_ui()
+        return f"{server.rstrip('/')}/#/experiments/{self._experiment_id(experiment)}/runs/{run_id}"
 
     def close(self) -> None:
         """Remove what was downloaded."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from plr_assets.platform.contract import Contract
+from plr_assets.platform.contract import Contract, PublishedRun
 from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.partitions import reads_by_asset
 from plr_assets.platform.stages import StageAsset
@@ -61,12 +61,35 @@ def materialization(
     key: dg.AssetKey, asset: StageAsset, result: KeyResult, pointers: Mapping[str, str], contract: Contract
 ) -> dg.AssetMaterialization:
     """One key's event, with its own data version."""
-    run = result.run
-    assert run is not None  # noqa: S101 - callers pass results that hold a run
+    return dg.AssetMaterialization(
+        asset_key=key,
+        partition=result.text if asset.partitioned else None,
+        metadata=metadata(asset, result, contract),
+        tags={
+            "dagster/data_version": version(result).value,
+            "dagster/data_version_is_user_provided": "true",
+            **pointers,
+        },
+    )
+
+
+def version(result: KeyResult) -> dg.DataVersion:
+    """The data version of a published result: the digest of its content."""
+    return dg.DataVersion(_run(result).digest)
+
+
+def _run(result: KeyResult) -> PublishedRun:
+    assert result.run is not None  # noqa: S101 - callers pass results that hold a run
+    return result.run
+
+
+def metadata(asset: StageAsset, result: KeyResult, contract: Contract) -> dict[str, Any]:
+    """What the asset page shows of one key."""
+    run = _run(result)
     rows = next((info.rows for info in run.artifacts.values() if info.rows is not None), None)
-    url = contract.run_url(run.run_id, asset.stage.experiment)
-    metadata: dict[str, Any] = {
-        "mlflow_run": dg.MetadataValue.url(url) if url else run.run_id,
+    return {
+        "mlflow_run": dg.MetadataValue.url(contract.run_url(run.run_id, asset.stage.experiment)),
+        "mlflow_run_id": run.run_id,
         "mlflow_experiment": f"{contract.study}/{asset.stage.experiment}",
         "reused": result.reused,
         "seconds": round(run.seconds, 3),
@@ -75,16 +98,6 @@ def materialization(
         **{name: float(value) for name, value in (result.metrics or {}).items() if not math.isnan(value)},
         **{title: dg.MetadataValue.md(text) for title, text in (result.notes or {}).items()},
     }
-    return dg.AssetMaterialization(
-        asset_key=key,
-        partition=result.text if asset.partitioned else None,
-        metadata=metadata,
-        tags={
-            "dagster/data_version": run.digest,
-            "dagster/data_version_is_user_provided": "true",
-            **pointers,
-        },
-    )
 
 
 def upstream_pointers(context: dg.AssetExecutionContext, asset: StageAsset, study: Study) -> dict[str, str]:
