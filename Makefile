@@ -12,17 +12,25 @@ ifneq ($(PIP_INDEX_URL),)
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: run test test-slow lint lock clean help
+.PHONY: run ui test test-slow bench lint lock clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run     install, run the demo study, print its leaderboard"
+	@echo "make ui      Dagster on http://127.0.0.1:3000, MLflow on http://127.0.0.1:5000 (PORT=, MLFLOW_PORT=)"
 	@echo "make test    install, run the fast tests (make test-slow: the rest)"
 	@echo "make lint    ruff, mypy, import rules"
 	@echo "make clean   remove the demo's results, caches and the environment"
 
 run: $(STAMP)
 	@$(BIN)/plr run demo
+
+PORT ?= 3000
+MLFLOW_PORT ?= 5000
+
+# exec: signals reach the supervisor, not a shell that would leave it behind
+ui: $(STAMP)
+	@exec $(BIN)/plr ui --port $(PORT) --mlflow-port $(MLFLOW_PORT)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

@@ -111,6 +111,20 @@ def leaderboard(
 
 
 @app.command()
+def ui(
+    port: Annotated[int, typer.Option(envvar="PLR_UI_PORT", help="Of the Dagster pages.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(envvar="PLR_MLFLOW_PORT", help="Of the MLflow pages.")] = 5000,
+) -> None:
+    """Serve the Dagster and MLflow pages on this machine until Ctrl-C.
+
+    Webserver, daemon and MLflow start together and end together, with all runs they launched.
+    """
+    from plr_assets.cli.pages import serve
+
+    serve(port, mlflow_port, Console())
+
+
+@app.command()
 def methods(study: StudyName) -> None:
     """The methods of a study, by axis, and why others are left out."""
     from plr_assets.cli.views import methods_table

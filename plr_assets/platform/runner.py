@@ -21,6 +21,7 @@ from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.assets import KEYS_TAG, asset_key
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult
+from plr_assets.platform.leftovers import PROCESS_TAG, close_runs_of_dead_processes, this_process
 from plr_assets.platform.planning import KeyPlan, Planner
 from plr_assets.platform.stages import StageAsset
 
@@ -65,6 +66,7 @@ class Runner:
 
     def run(self, wanted: Mapping[StageAsset, Sequence[PipelineKey]]) -> dict[str, AssetOutcome]:
         """Asset name -> outcome, upstream first. Failed keys block what needs them and nothing else."""
+        close_runs_of_dead_processes(self.instance)
         planner = Planner(self.grid.study, self.grid, self.contract)
         outcomes: dict[str, AssetOutcome] = {}
         for asset in self.assets:
@@ -103,7 +105,7 @@ class Runner:
 
     def _launch(self, asset: StageAsset, keys: Sequence[str]) -> str:
         """One Dagster run over the hull of `keys`, which are named in a tag. Returns its id."""
-        tags = {"plr/study": self.grid.study.name}
+        tags = {PROCESS_TAG: this_process()}
         if asset.partitioned:
             tags |= {_RANGE_START: keys[0], _RANGE_END: keys[-1], KEYS_TAG: json.dumps(list(keys))}
         job = self.definitions.resolve_implicit_global_asset_job_def()
