@@ -16,16 +16,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from plr_assets.errors import PlrError
 from plr_assets.paths import data_root, project_root, state_dir
 from plr_assets.platform.contract import default_tracking_uri
 
-# dagster-webserver has stopped within 2 s, MLflow within 1 s; a run worker may be inside a long call.
+# The pages stop within seconds; a run worker may be inside a long call.
 _GRACE_S = 10.0
 _READY_WITHIN_S = 120.0
 _POLL_S = 0.2
@@ -121,14 +120,14 @@ def serving(services: Sequence[Service]) -> Iterator[list[Running]]:
     for service in services:
         if service.port is not None:
             _require_free(service.name, service.port)
-    with ExitStack() as stack:
-        running = []
+    running: list[Running] = []
+    try:
         for service in services:
-            started = _start(service, stack.enter_context(_log_file(service.name)))
-            stack.callback(_stop, started.process)
-            running.append(started)
+            running.append(_start(service))
         _wait_until_ready(running)
         yield running
+    finally:
+        _stop(running)
 
 
 def watch(running: Sequence[Running]) -> None:
@@ -153,24 +152,21 @@ def _require_free(name: str, port: int) -> None:
             ) from error
 
 
-@contextmanager
-def _log_file(name: str) -> Iterator[IO[bytes]]:
-    path = state_dir() / "logs" / f"{name}.log"
+def _start(service: Service) -> Running:
+    path = state_dir() / "logs" / f"{service.name}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        yield file
-
-
-def _start(service: Service, log: IO[bytes]) -> Running:
-    process = subprocess.Popen(
-        service.command,
-        cwd=project_root(),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    return Running(service, process, Path(log.name))
+    with path.open("wb") as log:
+        process = subprocess.Popen(
+            service.command,
+            cwd=project_root(),
+            # MLflow's server would start ten workers for jobs (of its language-model features) that nothing here uses
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Running(service, process, path)
 
 
 def _wait_until_ready(running: Sequence[Running]) -> None:
@@ -190,15 +186,16 @@ def _wait_until_ready(running: Sequence[Running]) -> None:
         time.sleep(_POLL_S)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to the whole group, SIGKILL to what is left of it."""
-    _signal_group(process, signal.SIGTERM)
+def _stop(running: Sequence[Running]) -> None:
+    """SIGTERM to all groups, then SIGKILL to what is left of them."""
+    for started in running:
+        _signal_group(started.process, signal.SIGTERM)
     deadline = time.monotonic() + _GRACE_S
-    while _group_lives(process) and time.monotonic() < deadline:
-        process.poll()
+    while any(_group_lives(started.process) for started in running) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-    _signal_group(process, signal.SIGKILL)
-    process.wait()
+    for started in running:
+        _signal_group(started.process, signal.SIGKILL)
+        started.process.wait()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
@@ -209,6 +206,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
 
 
 def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()  # a leader that ended counts until it is waited for
     try:
         os.killpg(process.pid, 0)
     except ProcessLookupError:
