@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import duckdb
 import numpy as np
+import polars as pl
 import pytest
 import yaml
 from pydantic import BaseModel
@@ -50,7 +53,8 @@ def code_blocks(page: Path, language: str) -> list[str]:
 
 def sections(text: str, level: int) -> dict[str, str]:
     """Heading of `level` -> what stands below it, up to the next heading of that level or above."""
-    parts = re.split(rf"^(#{{1,{level}}}) (.+)$", text, flags=re.MULTILINE)
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)  # a comment in code is no heading
+    parts = re.split(rf"^(#{{1,{level}}}) (.+)$", prose, flags=re.MULTILINE)
     return {
         heading.strip("`"): body
         for marks, heading, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
@@ -82,9 +86,11 @@ def lineage() -> str:
         lines.append(f"  subgraph {stage}")
         for asset in assets:
             if asset.stage.name == stage:
-                axes = [short.get(axis, "classifier") for axis in AXES if axis in asset.axes]
-                label = f"{asset.name}<br/>{' x '.join(axes)}" if axes else asset.name
-                lines.append(f'    {asset.name}["{label}"]' if axes else f'    {asset.name}(["{label}"])')
+                axes = [short[axis] for axis in AXES[:3] if axis in asset.axes]
+                key = "pipeline" if set(asset.axes) == set(AXES) else " x ".join(axes)
+                lines.append(
+                    f'    {asset.name}["{asset.name}<br/>{key}"]' if key else f"    {asset.name}([{asset.name}])"
+                )
         lines.append("  end")
     for asset in assets:
         required: dict[str, bool] = {}
@@ -121,20 +127,19 @@ def test_the_range_tag_in_the_documents_is_the_one_in_the_code() -> None:
         assert f"`{platform_assets.KEYS_TAG}`" in text_of(page)
 
 
-def test_the_sample_method_fulfils_the_detector_contract() -> None:
+def test_the_sample_method_fulfils_the_detector_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = code_blocks(ARCHITECTURE, "python")
     (entry,) = code_blocks(ARCHITECTURE, "yaml")
     ((name, values),) = yaml.safe_load(entry).items()
-    method = Method.model_validate(values)
-    namespace: dict[str, Any] = {"__name__": "plr_assets_tests.sample"}
-    exec(code, namespace)  # noqa: S102 - our own page
+    module = ModuleType("sample_of_the_page")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where dataclasses look their module up
+    exec(code, module.__dict__)  # noqa: S102 - our own page
     recordings = make_recordings(3)
-    detector = namespace[name](**method.parameters).fit(recordings)
+    detector = getattr(module, name)(**Method.model_validate(values).parameters).fit(recordings)
     mask = detector.predict(recordings)
     assert mask[recordings.dropout].all()
     assert 0 < mask[~recordings.dropout].mean() < 0.5
-    shorter = recordings.take([1])
-    assert np.array_equal(detector.predict(shorter), mask[[1]])
+    assert np.array_equal(detector.predict(recordings.take([1])), mask[[1]])
 
 
 def test_the_category_of_the_sample_method_has_a_colour() -> None:
@@ -163,13 +168,13 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def documented_models() -> Iterator[tuple[str, str, type[BaseModel]]]:
     """Heading of level 2, path below it, model."""
-    roots = {"A study file": Study, "A method entry": Method, "figures.yaml": FiguresConfig}
+    roots: dict[str, type[BaseModel]] = {"A study file": Study, "A method entry": Method, "figures.yaml": FiguresConfig}
     for heading, root in roots.items():
         for path, model in models_below(root):
             yield heading, path, model
 
 
-@pytest.mark.parametrize(("chapter", "path", "model"), list(documented_models()), ids=lambda part: str(part))
+@pytest.mark.parametrize(("chapter", "path", "model"), list(documented_models()), ids=str)
 def test_every_key_is_documented_with_its_default(chapter: str, path: str, model: type[BaseModel]) -> None:
     body = sections(text_of(CONFIGURATION), 2)[chapter]
     listed = {row[0].strip("`"): row for row in rows(sections(body, 3)[path] if path else body)}
@@ -217,7 +222,7 @@ def test_samples_of_studies_and_methods_are_accepted(block: str, tmp_path: Path)
 
 def test_every_environment_variable_that_is_read_is_documented() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "plr_assets").rglob("*.py"))
-    read = re.findall(r'environ(?:\.get|\.setdefault)?[\[(]"(\w+)"', source)
+    read = re.findall(r'(?:environ(?:\.get|\.setdefault)?[\[(]|envvar=)"(\w+)"', source)
     assert set(first_cells(sections(text_of(CONFIGURATION), 2)["Environment variables"])) == set(read)
 
 
@@ -229,14 +234,12 @@ def database(tmp_path: Path) -> Path:
     """`data/demo/results.duckdb` with three pipelines, below the test's folder."""
     grid = grid_of(load_study("demo"))
     tables: dict[str, list[Any]] = {table.name: [] for table in schemas.EVALUATION_TABLES}
-    pipelines = [key for key in grid.pipelines if key.imputation == "linear"][:3]
+    pipelines = [key for key in grid.pipelines if (key.imputation, key.classification) == ("linear", "CatBoost")]
     for seed, key in enumerate(pipelines):
         results, cases = bootstrap_tables(seed=1, probability=None if seed else 0.4)
         parts = _evaluated(key, results, cases)
         for name, frame in parts.items():
             tables[name].append(frame)
-    import polars as pl
-
     path = tmp_path / "data" / "demo" / "results.duckdb"
     published = {str(key): f"{index:032x}" for index, key in enumerate(pipelines)}
     frames = {name: pl.concat(parts) for name, parts in tables.items()}
@@ -245,11 +248,9 @@ def database(tmp_path: Path) -> Path:
 
 
 def _evaluated(key: PipelineKey, results: Any, cases: Any) -> Mapping[str, Any]:
-    methods = {axis: key.named(axis) for axis in AXES}
-    return evaluate_pipeline(
-        results, cases, pipeline=str(key), methods=methods, oracle=methods["outlier_detection"] == "pupil-gt",
-        synthetic=True,
-    )  # fmt: skip
+    methods: dict[str, str] = {axis: key.named(axis) for axis in AXES}
+    oracle = methods["outlier_detection"] == "pupil-gt"
+    return evaluate_pipeline(results, cases, pipeline=str(key), methods=methods, oracle=oracle, synthetic=True)
 
 
 def test_every_table_and_column_of_the_database_is_documented(database: Path) -> None:

@@ -75,7 +75,7 @@ def test_an_unknown_key_at_any_depth_names_the_nearest_known_one(
     path = write(change)
     error = refusal(path)
     assert error.where == f"{path}: {key}"
-    assert error.remedy == f"Did you mean {nearest!r}?"
+    assert error.remedy.splitlines()[0] == f"Did you mean {nearest!r}?"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,9 @@ def test_several_broken_keys_are_reported_at_once(write: Callable[[Edit], Path])
 
 def test_overridden_parameters_lie_on_top_of_the_registrys(write: Callable[[Edit], Path]) -> None:
     path = write(lambda s: s.update(methods={"outlier_detection": {"LOF": {"n_neighbors": 5}}}))
-    demo, changed = (study.parameters("outlier_detection", "LOF") for study in (load_study("demo"), load_study(str(path))))
+    demo, changed = (
+        study.parameters("outlier_detection", "LOF") for study in (load_study("demo"), load_study(str(path)))
+    )
     assert changed == {**demo, "n_neighbors": 5}
     assert demo["n_neighbors"] != 5
 

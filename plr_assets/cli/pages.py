@@ -20,7 +20,8 @@ def serve(port: int, mlflow_port: int, console: Console) -> None:
     from plr_assets.platform.services import only_supervisor, serving, ui_services, watch
 
     os.environ.setdefault("PLR_MLFLOW_UI", f"http://127.0.0.1:{mlflow_port}")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(number, _interrupt)
     # The instance is opened first: several processes at once on a new state were seen to lose a run.
     with open_instance() as instance, only_supervisor():
         close_runs_of_dead_processes(instance)

@@ -5,6 +5,8 @@ Belongs here: what is printed and when. Does not belong here: what is run (`plat
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from contextlib import closing
 
@@ -112,7 +114,7 @@ def run_study(name: str, select: str, console: Console) -> bool:
         counts = ", ".join(f"{total[word]} {word}" for word in ("computed", "reused", "failed", "blocked"))
         console.print(f"\n{counts} in {seconds:.0f} s", highlight=False)
     _print_failures(outcomes, console)
-    _print_results(study, console)
+    _print_results(study, name, console)
     return bool(total["failed"] or total["blocked"])
 
 
@@ -127,7 +129,7 @@ def _print_failures(outcomes: dict[str, AssetOutcome], console: Console) -> None
         console.print(f"  ... and {len(failed) - _SHOWN_FAILURES} more: plr status --json")
 
 
-def _print_results(study: Study, console: Console) -> None:
+def _print_results(study: Study, name: str, console: Console) -> None:
     from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
     from plr_assets.platform.results_db import database_path
 
@@ -140,4 +142,5 @@ def _print_results(study: Study, console: Console) -> None:
         console.print(f"  results    {database}", soft_wrap=True, highlight=False)
     console.print(f"  figures    {study.data_dir / 'figures'}", soft_wrap=True, highlight=False)
     console.print("  lineage    make ui, then http://127.0.0.1:3000", highlight=False)
-    console.print(f"  progress   plr status {study.name}", highlight=False)
+    plr = "plr" if shutil.which("plr") else sys.argv[0]
+    console.print(f"  progress   {plr} status {name}", soft_wrap=True, highlight=False)

@@ -34,7 +34,7 @@ def _simulated_files_stand(study: Study, _digest: str) -> bool:
 @stage_asset(
     DATA_IMPORT,
     tables={"device_files": SIMULATED_FILES},
-    settings=("simulation", "recordings", "sampling", "baseline"),
+    settings=("simulation", "recordings", "sampling", "stimuli", "baseline"),
     seeded=True,
     offered=lambda study: study.simulation is not None,
     present=_simulated_files_stand,

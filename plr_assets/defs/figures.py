@@ -100,6 +100,7 @@ def pipeline_figures(task: Task) -> Product:
 @stage_asset(
     FIGURES,
     reads=[reads(essential_metrics)],
+    settings=("title",),
     configuration=_configuration,
     exports={"figure": "figures/study"},
     offered=_labelled,
@@ -122,7 +123,7 @@ def study_figures(task: Task) -> Product:
                 categories=_texts(task.grid, "category"),
                 synthetic=task.study.synthetic,
                 style=config.style,
-                title=f"{config.figures['auroc_heatmap'].title}: {task.study.title}, {featurization}",
+                title=f"{config.figures['auroc_heatmap'].title}: {task.setting('title')}, {featurization}",
             ),
         )
     return _products(task, drawn)

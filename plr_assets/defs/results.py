@@ -141,9 +141,11 @@ def _database_holds(study: Study, digest: str) -> bool:
 @stage_asset(
     RESULTS,
     reads=[*(reads(table) for table in STUDY_TABLES), _published("essential_metrics")],
+    configuration=lambda _: results_db.SCHEMA_VERSION,
     present=_database_holds,
     offered=_labelled,
     kinds=("duckdb", "mlflow"),
+    pool="duckdb",
 )
 def results_database(task: Task) -> Product:
     """All study tables in one DuckDB file, `data/<study>/results.duckdb`, for SQL, notebooks and `plr leaderboard`.

@@ -61,6 +61,7 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
         group_name=asset.stage.name,
         owners=[asset.stage.owner],
         kinds=set(asset.kinds),
+        pool=asset.pool,
         tags={"stage": asset.stage.name, "origin": study.origin},
         description=asset.description,
         metadata=events.definition_metadata(asset.tables, asset.stage.persona),

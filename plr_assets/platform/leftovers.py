@@ -27,7 +27,7 @@ def close_runs_of_dead_processes(instance: dg.DagsterInstance) -> list[str]:
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
         process = run.tags.get(PROCESS_TAG)
         if process is not None and not _lives(process):
-            instance.report_run_failed(run, f"Its process ({process}) was killed. Run the study again: it goes on.")
+            _close(instance, run, f"Its process ({process}) was killed. Run the study again: it goes on.")
             closed.append(run.run_id)
     return closed
 
@@ -37,9 +37,15 @@ def close_launched_runs(instance: dg.DagsterInstance) -> list[str]:
     closed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
         if PROCESS_TAG not in run.tags:
-            instance.report_run_failed(run, "The pages were stopped while it ran. Materialize again: it goes on.")
+            _close(instance, run, "The pages were stopped while it ran. Materialize again: it goes on.")
             closed.append(run.run_id)
     return closed
+
+
+def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
+    instance.report_run_failed(run, why)
+    # its place in a pool would otherwise be kept until a daemon clears it
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _lives(process: str) -> bool:

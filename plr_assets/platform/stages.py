@@ -72,6 +72,7 @@ class StageAsset:
     offered: Callable[[Study], bool]
     exports: Mapping[str, str]
     kinds: tuple[str, ...]
+    pool: str | None
 
     @property
     def partitioned(self) -> bool:
@@ -210,6 +211,7 @@ def stage_asset(
     offered: Callable[[Study], bool] = lambda _: True,
     exports: Mapping[str, str] | None = None,
     kinds: tuple[str, ...] = ("python", "mlflow"),
+    pool: str | None = None,
 ) -> Callable[[Callable[[Task], Product]], StageAsset]:
     """Declare an asset; the decorated function computes one key, and its docstring is the catalogue's description.
 
@@ -225,6 +227,7 @@ def stage_asset(
     present        whether what the function writes outside the contract still stands, given the published digest.
     offered        whether a study has this asset at all.
     exports        folder artifact -> place below the study's data folder where its files are copied for people.
+    pool           Dagster pool that lets one run at a time do this.
     """
 
     def declare(compute: Callable[[Task], Product]) -> StageAsset:
@@ -248,6 +251,7 @@ def stage_asset(
             offered=offered,
             exports=dict(exports or {}),
             kinds=kinds,
+            pool=pool,
         )
 
     return declare
