@@ -12,6 +12,8 @@ from types import FrameType
 
 from rich.console import Console
 
+from plr_assets.study import study_names
+
 
 def serve(port: int, mlflow_port: int, console: Console) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises ServiceError if a page cannot be served."""
@@ -32,12 +34,19 @@ def serve(port: int, mlflow_port: int, console: Console) -> None:
                 for started in running:
                     page = started.service.url or "(no page)"
                     console.print(f"  {started.service.name:<18} {page:<24} log {started.log}", soft_wrap=True)
+                for name in study_names():
+                    console.print(f"  lineage of {name:<8} {lineage_url(name, port)}", soft_wrap=True)
                 console.print("Ctrl-C stops them all.")
                 _until_interrupted(lambda: watch(running))
         except KeyboardInterrupt:
             console.print("stopped before all were up")
         closed = close_launched_runs(instance)
         console.print("stopped" + (f"; {len(closed)} run(s) were cut off and are marked failed" if closed else ""))
+
+
+def lineage_url(study: str, port: int = 3000) -> str:
+    """The page of one study's asset graph; without a selection the page shows all studies at once."""
+    return f"http://127.0.0.1:{port}/asset-groups~key%3A%22{study}%2F*%22/"
 
 
 def _until_interrupted(wait: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ from contextlib import closing
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from plr_assets.cli.pages import lineage_url
 from plr_assets.cli.views import leaderboard_view, left_out_text
 from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.runner import AssetOutcome
@@ -141,6 +142,6 @@ def _print_results(study: Study, name: str, console: Console) -> None:
     if database.is_file():
         console.print(f"  results    {database}", soft_wrap=True, highlight=False)
     console.print(f"  figures    {study.data_dir / 'figures'}", soft_wrap=True, highlight=False)
-    console.print("  lineage    make ui, then http://127.0.0.1:3000", highlight=False)
+    console.print(f"  lineage    make ui, then {lineage_url(study.name)}", soft_wrap=True, highlight=False)
     plr = "plr" if shutil.which("plr") else sys.argv[0]
     console.print(f"  progress   {plr} status {name}", soft_wrap=True, highlight=False)

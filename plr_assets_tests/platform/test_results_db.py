@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,20 @@ from polars.testing import assert_frame_equal
 from plr_assets.errors import DataError
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product, product_digest, write_product
-from plr_assets.schemas import EVALUATION_TABLES, Table, validate
+from plr_assets.schemas import EVALUATION_TABLES, Column, Table, validate
 
 ONE, TWO = "simple__LOF__linear__CatBoost", "simple__LOF__linear__XGBoost"
-_VALUES: Mapping[str, Any] = {"string": "x", "boolean": True, "int64": 2, "float64": 0.5}
 _TYPES = {"string": "VARCHAR", "boolean": "BOOLEAN", "int64": "BIGINT", "float64": "DOUBLE"}
+
+
+def _value(column: Column) -> Any:
+    smallest_count = max(1, int(column.minimum or 0))
+    return {"string": "x", "boolean": True, "int64": smallest_count, "float64": 0.5}[column.dtype]
 
 
 def rows(table: Table, *pipelines: str) -> pl.DataFrame:
     """One row a pipeline that fits the schema; what may be missing is, in the last row."""
-    made = [{column.name: _VALUES[column.dtype] for column in table.columns} | {"pipeline": p} for p in pipelines]
+    made = [{column.name: _value(column) for column in table.columns} | {"pipeline": p} for p in pipelines]
     made[-1].update({column.name: None for column in table.columns if column.nullable})
     dtypes = {"string": pl.String, "boolean": pl.Boolean, "int64": pl.Int64, "float64": pl.Float64}
     return validate(pl.DataFrame(made, schema={c.name: dtypes[c.dtype] for c in table.columns}), table)

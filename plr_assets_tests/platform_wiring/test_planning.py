@@ -104,7 +104,6 @@ def test_what_cannot_change_a_result_makes_no_work(finished: Lab, changes: dict[
     assert to_do(finished.plans(finished.study(**changes))) == set()
 
 
-@pytest.mark.xfail(strict=True, reason="the study's title is drawn on study_figures and is no setting of it")
 def test_a_new_title_redraws_the_figure_that_shows_it(finished: Lab) -> None:
     assert to_do(finished.plans(finished.study(title="Another name"))) == {("study_figures", "study_figures")}
 
