@@ -73,7 +73,10 @@ def load_model(path: Path, model: type[Model]) -> Model:
 
 def config_error(path: Path, model: type[BaseModel], error: ValidationError) -> ConfigError:
     """A pydantic error in the words of the file: its keys, its rules, and the nearest known key."""
-    first, *others = [_explain(model, problem) for problem in error.errors()]
+    problems = error.errors()
+    # an element that is wrong also makes pydantic call the list that holds it too short
+    inner = [p for p in problems if not any(p["loc"] == q["loc"][: len(p["loc"])] != q["loc"] for q in problems)]
+    first, *others = [_explain(model, problem) for problem in inner]
     key, rule, remedy = first
     more = "".join(f"\n  also {k}: {r} {m}" for k, r, m in others)
     return ConfigError(f"{path}: {key}", rule, f"{remedy}{more}")

@@ -143,5 +143,5 @@ def _print_results(study: Study, name: str, console: Console) -> None:
         console.print(f"  results    {database}", soft_wrap=True, highlight=False)
     console.print(f"  figures    {study.data_dir / 'figures'}", soft_wrap=True, highlight=False)
     console.print(f"  lineage    make ui, then {lineage_url(study.name)}", soft_wrap=True, highlight=False)
-    plr = "plr" if shutil.which("plr") else sys.argv[0]
+    plr = sys.argv[0] if sys.argv[0].endswith("plr") and not shutil.which("plr") else "plr"
     console.print(f"  progress   {plr} status {name}", soft_wrap=True, highlight=False)

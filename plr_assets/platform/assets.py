@@ -85,7 +85,7 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
             contract,
             workers,
             tags={
-                "plr.dagster_run_id": context.run_id,
+                "plr.dagster_run_id": context.run.run_id,
                 **({"mlflow.parentRunId": mlflow.mlflow_run_id or mlflow.active_run().info.run_id} if mlflow else {}),
             },
             report=_progress(context, len(keys), observer),

@@ -137,10 +137,20 @@ def _pool(processes: int) -> ProcessPoolExecutor:
 
 def _start_worker() -> None:
     import signal
+    import threading
 
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C reaches the whole process group; the parent decides what stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever: the pool's pipe stays open in its siblings."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _alone(function: Callable[[Item], Result], item: Item) -> Result | Failed:

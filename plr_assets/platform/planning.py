@@ -134,6 +134,7 @@ class Planner:
         upstream: dict[str, str] = {}
         blocked: list[str] = []
         outdated: list[str] = []
+        missing: list[str] = []
         for read in asset.reads_in(self.study):
             refs = inputs.setdefault((read.asset.name, read.artifact), {})
             for wanted in read.keys(self.grid, key):
@@ -147,7 +148,9 @@ class Planner:
                         outdated.append(place)
                 elif read.required:
                     blocked.append(place)
-        expected = "" if blocked else self._fingerprint(asset, key, inputs)
+                else:
+                    missing.append(place)
+        expected = "" if blocked else self._fingerprint(asset, key, inputs, missing)
         published = self._good(self.contract.with_fingerprint(asset.name, asset.key_text(key), expected), asset)
         newest = self._good(self.contract.latest(asset.name, asset.key_text(key)), asset)
         return KeyPlan(
@@ -164,7 +167,11 @@ class Planner:
         )
 
     def _fingerprint(
-        self, asset: StageAsset, key: PipelineKey, inputs: Mapping[tuple[str, str], Mapping[PipelineKey, ArtifactRef]]
+        self,
+        asset: StageAsset,
+        key: PipelineKey,
+        inputs: Mapping[tuple[str, str], Mapping[PipelineKey, ArtifactRef]],
+        missing: Sequence[str],
     ) -> str:
         code, libraries = self._code(asset, key)
         settings = {name: getattr(self.study, name) for name in asset.settings}
@@ -188,6 +195,7 @@ class Planner:
                     for (name, artifact), refs in inputs.items()
                     for wanted, ref in refs.items()
                 ],
+                "missing": list(dict.fromkeys(missing)),
             }
         )
 

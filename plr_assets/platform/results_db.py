@@ -79,11 +79,21 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame
 
 @contextmanager
 def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection. Raises DataError if there is no database."""
+    """A read-only connection. Raises DataError if there is no database, or none that can be opened."""
+    import duckdb
     from dagster_duckdb import DuckDBResource
 
     if not path.is_file():
         raise DataError(str(path), "there is no results database yet.", "Run the study: `plr run STUDY`.")
+    try:
+        # DuckDBResource tries again for minutes where a file is no database, or is open for writing elsewhere
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.Error as error:
+        raise DataError(
+            str(path),
+            f"the results database cannot be opened ({str(error).splitlines()[0]}).",
+            "Close the program that has it open for writing; or remove the file and run the study.",
+        ) from error
     resource = DuckDBResource(database=str(path), connection_config={"access_mode": "READ_ONLY"})
     with resource.get_connection() as connection:
         yield connection
@@ -106,7 +116,7 @@ def content_digest(path: Path) -> str | None:
         return None
     try:
         facts = dict(read_table(path, "meta").iter_rows())
-    except duckdb.Error:
+    except (DataError, duckdb.Error):
         return None  # no database, or another version's: it is rebuilt
     digest = digest_json(json.loads(facts["content"]))
     return product_digest({"database": ArtifactInfo("document", digest, "", 0)})

@@ -90,12 +90,12 @@ class Runner:
         self.watcher.starts(asset, len(to_do))
         if to_do:
             found_before = {plan.text for plan in to_do if plan.published}
-            outcome.dagster_run = self._launch(asset, [plan.text for plan in to_do])
+            outcome.dagster_run, broke_off = self._launch(asset, [plan.text for plan in to_do])
             planner.forget()
             for plan in planner.plan(asset, [plan.key for plan in to_do]):
                 if plan.published is None:
                     failure = self.contract.failure(asset.name, plan.text)
-                    outcome.failed[plan.text] = failure.error if failure else "the Dagster run broke off before it."
+                    outcome.failed[plan.text] = failure.error if failure else broke_off
                 elif plan.text in found_before:
                     outcome.reused += 1
                 else:
@@ -103,8 +103,8 @@ class Runner:
         self.watcher.ends(asset, outcome)
         return outcome
 
-    def _launch(self, asset: StageAsset, keys: Sequence[str]) -> str:
-        """One Dagster run over the hull of `keys`, which are named in a tag. Returns its id."""
+    def _launch(self, asset: StageAsset, keys: Sequence[str]) -> tuple[str, str]:
+        """One Dagster run over the hull of `keys`, which are named in a tag. Its id, and why it broke off if it did."""
         tags = {PROCESS_TAG: this_process()}
         if asset.partitioned:
             tags |= {_RANGE_START: keys[0], _RANGE_END: keys[-1], KEYS_TAG: json.dumps(list(keys))}
@@ -117,7 +117,9 @@ class Runner:
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
-        return result.run_id
+        errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
+        causes = [error.to_string().strip() for error in errors if error is not None]
+        return result.run_id, f"the Dagster run broke off before it: {' / '.join(causes) or 'see its log'}"
 
 
 def materialized_versions(instance: dg.DagsterInstance, study: str, asset: StageAsset) -> dict[str, str]:

@@ -49,7 +49,7 @@ def parse_selection(text: str, grid: Grid) -> Selection:
             raise SelectionError(f"--select {term}", f"{name} is named twice.", f"Write {name}=A,B for several.")
         methods[axis] = tuple(_method(value, axis, term, grid) for value in values.split(","))
     selection = Selection(methods)
-    if not any(selection.covers(key) for key in (*grid.features, *grid.pipelines)):
+    if not any(selection.covers(key) for key in grid.pipelines or grid.features):
         raise SelectionError(
             f"--select {text}",
             f"no pipeline of study {grid.study.name!r} uses these methods together.",

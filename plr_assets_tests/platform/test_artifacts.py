@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +134,10 @@ def test_publishing_the_same_twice_gives_the_same_data_version(tmp_path: Path) -
 @pytest.mark.parametrize(
     "other",
     [
-        Product(tables={"visits": visits(count=[0, 4])}, documents={"facts": DOCUMENT}, folders={"model": _write_model}),
-        Product(tables={"visits": visits()}, documents={"facts": {}}, folders={"model": _write_model}),
-        Product(tables={"visits": visits()}, documents={"facts": DOCUMENT}, folders={"other": _write_model}),
-        Product(tables={"visits": visits()}, documents={"facts": DOCUMENT}),
+        replace(EVERYTHING, tables={"visits": visits(count=[0, 4])}),
+        replace(EVERYTHING, documents={"facts": {}}),
+        replace(EVERYTHING, folders={"other": _write_model}),
+        replace(EVERYTHING, folders={}),
     ],
     ids=["table", "document", "name", "fewer"],
 )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ def test_a_column_name_cannot_imitate_a_column() -> None:
     "make",
     [
         pytest.param(lambda: pl.Series("c", [b"some bytes", b"other bytes"]), id="binary"),
-        pytest.param(lambda: pl.Series("c", ["10:00:00", "11:00:00"]).str.to_time(), id="time"),
+        pytest.param(lambda: pl.Series("c", [time(10), time(11)]), id="time"),
         pytest.param(lambda: pl.Series("c", ["one level", "another"], dtype=pl.Categorical), id="categorical"),
     ],
 )

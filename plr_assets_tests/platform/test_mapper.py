@@ -47,8 +47,8 @@ def test_equal_items_get_one_outcome_each(mapper: Mapper) -> None:
 
 
 def test_processes_decide_as_one_process_does(pool: ProcessMapper) -> None:
-    items = list(range(12))
-    assert results(pool.map(workers.square_of_even, items)) == results(SerialMapper().map(workers.square_of_even, items))
+    alone = results(SerialMapper().map(workers.square_of_even, range(12)))
+    assert results(pool.map(workers.square_of_even, range(12))) == alone
 
 
 def test_an_exception_fails_its_own_item_in_words_and_with_its_traceback(mapper: Mapper) -> None:
@@ -93,7 +93,7 @@ def test_a_pool_that_broke_is_replaced_for_the_next_range() -> None:
         assert results(mapper.map(workers.die_of, [(1, ""), (2, "")])) == {(1, ""): 1, (2, ""): 2}
 
 
-@pytest.mark.xfail(strict=True, reason="submitting to a pool that broke meanwhile raises BrokenProcessPool out of `map`")
+@pytest.mark.xfail(strict=True, reason="`map` raises BrokenProcessPool when it submits to a pool that broke meanwhile")
 def test_a_worker_that_dies_while_the_parent_publishes_fails_its_own_item_only(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -76,7 +76,7 @@ def test_every_table_enforces_its_key(path: Path) -> None:
 
 def test_rows_that_repeat_a_key_are_refused_and_the_old_database_stands(path: Path) -> None:
     build(path, ONE)
-    repeated = {"essential_metrics": rows(EVALUATION_TABLES[0], TWO, TWO)}
+    repeated = {"essential_metrics": pl.concat([rows(EVALUATION_TABLES[0], TWO)] * 2)}
     with pytest.raises(duckdb.ConstraintException):
         results_db.build(path, repeated, study="demo", published={}, missing=())
     assert results_db.read_table(path, "essential_metrics")["pipeline"].to_list() == [ONE]
@@ -84,7 +84,7 @@ def test_rows_that_repeat_a_key_are_refused_and_the_old_database_stands(path: Pa
 
 @pytest.mark.xfail(strict=True, reason="the new file of a build that fails stays beside the database")
 def test_a_build_that_fails_leaves_no_file_behind(path: Path) -> None:
-    repeated = {"essential_metrics": rows(EVALUATION_TABLES[0], TWO, TWO)}
+    repeated = {"essential_metrics": pl.concat([rows(EVALUATION_TABLES[0], TWO)] * 2)}
     with pytest.raises(duckdb.ConstraintException):
         results_db.build(path, repeated, study="demo", published={}, missing=())
     assert list(path.parent.iterdir()) == []
@@ -134,9 +134,7 @@ def test_no_file_has_no_digest(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be looked at" * 100])
-def test_a_file_that_is_no_database_has_no_digest(
-    path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
+def test_a_file_that_is_no_database_has_no_digest(path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
     path.parent.mkdir()
     path.write_bytes(content)

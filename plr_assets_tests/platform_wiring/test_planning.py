@@ -217,7 +217,6 @@ def test_a_lost_database_is_built_again_with_the_same_content(lab: Lab) -> None:
     assert lab.digests() == before
 
 
-@pytest.mark.xfail(strict=True, reason="DuckDBResource tries again for minutes before it says that this is no database")
 def test_a_broken_database_is_told_without_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planning asks for it at every run and every status."""
 

@@ -129,7 +129,6 @@ def test_a_method_that_was_left_out_is_refused_with_the_reason() -> None:
         parse_selection("classifier=CatBoost", grid)
 
 
-@pytest.mark.xfail(strict=True, reason="features of a selection without pipelines pass for pipelines")
 def test_methods_that_never_meet_in_one_pipeline_are_refused() -> None:
     grid = grid_with(
         sub_grid(("LOF",), ("linear",), classification=("CatBoost",)),

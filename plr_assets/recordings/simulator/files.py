@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -25,6 +26,7 @@ from plr_assets.study import Study
 
 # Names of the recordings that the simulator wrote: nothing else is ever replaced.
 MARKER = "simulated.json"
+_NEW = ".simulation-"
 
 
 def write_study_files(study: Study) -> pl.DataFrame:
@@ -41,7 +43,9 @@ def write_study_files(study: Study) -> pl.DataFrame:
         raise ConfigError(f"{study.name}: simulation", "the study is not simulated.", "Add `simulation`.")
     cohort = simulate_cohort(study.simulation, study.seed)
     study.data_dir.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=study.data_dir, prefix=".simulation-") as folder:
+    for left_by_a_killed_run in study.data_dir.glob(f"{_NEW}*"):
+        rmtree(left_by_a_killed_run)
+    with TemporaryDirectory(dir=study.data_dir, prefix=_NEW) as folder:
         new = Path(folder)
         (new / "raw").mkdir()
         (new / "truth").mkdir()
