@@ -371,6 +371,13 @@ def test_of_two_failures_the_last_is_shown(contract: Contract) -> None:
 # -- what is logged ----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow set to refuse what is too long, rather than to cut it."""
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
+
+
+@pytest.mark.usefixtures("refusing")
 def test_values_longer_than_mlflow_takes_do_not_stop_publishing(
     contract: Contract, publish: Publish, client: Any
 ) -> None:
@@ -382,6 +389,7 @@ def test_values_longer_than_mlflow_takes_do_not_stop_publishing(
     assert long.startswith(logged["long"])
 
 
+@pytest.mark.usefixtures("refusing")
 def test_a_reason_longer_than_mlflow_takes_is_shown_from_its_beginning(contract: Contract) -> None:
     reason = "0123456789" * 2_000
     contract.publish_failure(DRAFT, reason, "")

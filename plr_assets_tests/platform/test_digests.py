@@ -137,6 +137,26 @@ def test_a_column_is_known_by_its_name_and_place(frame: pl.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
+    ("left", "right", "dtype"),
+    [
+        pytest.param(["a", "b"], ["ab", ""], pl.String, id="where a text ends"),
+        pytest.param([["a", "b"]], [["ab", ""]], pl.List(pl.String), id="where a text in a list ends"),
+        pytest.param([[1], [2, 3]], [[1, 2], [3]], pl.List(pl.Int64), id="where a list ends"),
+        pytest.param([[[1], [2]]], [[[1, 2]]], pl.List(pl.List(pl.Int64)), id="where an inner list ends"),
+        pytest.param(["", "a"], [None, "a"], pl.String, id="empty text or none"),
+        pytest.param([[], [1]], [None, [1]], pl.List(pl.Int64), id="empty list or none"),
+        pytest.param([float("nan")], [None], pl.Float64, id="NaN or none"),
+        pytest.param([1, None], [None, 1], pl.Int64, id="which value is missing"),
+        pytest.param([{"x": None}], [None], pl.Struct({"x": pl.Int64}), id="which level is missing"),
+        pytest.param([[1.0, 2.0]], [[2.0, 1.0]], pl.Array(pl.Float32, 2), id="order of samples"),
+    ],
+)
+def test_values_that_look_alike_in_a_row_are_told_apart(left: list[Any], right: list[Any], dtype: Any) -> None:
+    one, other = (digest_frame(pl.DataFrame([pl.Series("c", values, dtype=dtype)])) for values in (left, right))
+    assert one != other
+
+
+@pytest.mark.parametrize(
     ("values", "one", "other"),
     [
         ([1, 2], pl.Int64, pl.Int32),
