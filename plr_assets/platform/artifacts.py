@@ -93,6 +93,9 @@ class Product:
 
 def write_product(product: Product, schemas: Mapping[str, Table], folder: Path) -> dict[str, ArtifactInfo]:
     """Write every artifact below `folder`. Raises ValueError where a table is not what its schema says."""
+    names = [*product.tables, *product.documents, *product.folders]
+    if len(set(names)) != len(names):
+        raise ValueError(f"two artifacts have one name: {sorted(names)}")
     if undeclared := set(product.tables) - set(schemas):
         raise ValueError(f"no schema is declared for table(s) {sorted(undeclared)}")
     infos: dict[str, ArtifactInfo] = {}
@@ -133,7 +136,7 @@ def decode_infos(text: str) -> dict[str, ArtifactInfo]:
 
 def read_table(ref: ArtifactRef, schema: Table) -> pl.DataFrame:
     """The table behind `ref`, verified and validated. Raises ContractError naming run, artifact and rule."""
-    return _read_table(ref, schema)
+    return _read_table(ref, schema).clone()  # shares the data, not the list of columns
 
 
 # A worker meets the same recordings and masks for many keys; eight tables are at most about 100 MB here.

@@ -9,6 +9,7 @@ leaves nothing a reader can take for a result. Explicit client calls with run id
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -34,15 +35,18 @@ from plr_assets.platform.artifacts import (
     product_digest,
 )
 from plr_assets.platform.digests import canonical_json
+from plr_assets.platform.processes import lives, this_process
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 CONTRACT_VERSION = "1"
-# MLflow refuses longer values; parameters are for reading, the fingerprint holds what counts.
-_PARAM_LIMIT = 6000
+# MLflow refuses longer parameters and cuts longer tags. Parameters are for reading, the fingerprint holds what counts;
+# tags that are read back go into pieces.
+_VALUE_LIMIT = 6000
 _PAGE = 1000
+_REQUIRED_TAGS = {"plr.asset", "plr.key", "plr.fingerprint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class Contract:
     ) -> PublishedRun:
         """Log `staged` (written by `write_product`) as a FINISHED run, and return it."""
         digest = product_digest(artifacts)
+        published_before = self._index  # read before there is a new run, which would be found as well
         run = self._start(draft)
         run_id = run.info.run_id
         with self._ends_as_failed(run_id):
@@ -125,7 +130,7 @@ class Contract:
             self._tag(
                 run_id,
                 {
-                    "plr.artifacts": encode_infos(artifacts),
+                    **_in_pieces("plr.artifacts", encode_infos(artifacts)),
                     "plr.seconds": f"{seconds:.3f}",
                     "plr.digest": digest,
                 },
@@ -142,17 +147,19 @@ class Contract:
             end_time=int(time.time() * 1000),
             seconds=seconds,
         )
-        self._index.setdefault((draft.asset, draft.key), []).append(published)
+        published_before.setdefault((draft.asset, draft.key), []).append(published)
         self._failed.pop((draft.asset, draft.key), None)
         return published
 
     def publish_failure(self, draft: Draft, error: str, traceback: str) -> FailedRun:
         """Log a failed attempt: a FAILED run with its reason, for people to find; nothing reads it as a result."""
+        error = error[:_VALUE_LIMIT]
         run_id = self._start(draft).info.run_id
-        self._tag(run_id, {"plr.error": error[:_PARAM_LIMIT]})
-        if traceback:
-            self._client.log_text(run_id, traceback, "traceback.txt")
-        self._client.set_terminated(run_id, status="FAILED")
+        with self._ends_as_failed(run_id):
+            self._tag(run_id, {"plr.error": error})
+            if traceback:
+                self._client.log_text(run_id, traceback, "traceback.txt")
+            self._client.set_terminated(run_id, status="FAILED")
         failed = FailedRun(run_id, draft.fingerprint, error, int(time.time() * 1000))
         self._failed[draft.asset, draft.key] = failed
         return failed
@@ -164,7 +171,8 @@ class Contract:
             "plr.key": draft.key,
             "plr.fingerprint": draft.fingerprint,
             "plr.contract_version": CONTRACT_VERSION,
-            "plr.upstream": canonical_json(dict(draft.upstream)),
+            "plr.process": this_process(),
+            **_in_pieces("plr.upstream", canonical_json(dict(draft.upstream))),
             **draft.tags,
         }
         return self._client.create_run(
@@ -178,7 +186,7 @@ class Contract:
         self._client.log_batch(
             run_id,
             metrics=[Metric(name, value, now, 0) for name, value in metrics.items() if not math.isnan(value)],
-            params=[Param(name, str(value)[:_PARAM_LIMIT]) for name, value in parameters.items()],
+            params=[Param(name, str(value)[:_VALUE_LIMIT]) for name, value in parameters.items()],
         )
 
     def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
@@ -195,6 +203,20 @@ class Contract:
             self._client.set_terminated(run_id, status="FAILED")
             raise
 
+    def close_broken_off(self) -> list[str]:
+        """Mark runs as KILLED that a dead process left RUNNING: no reader takes them for a result, but people see them.
+
+        Returns their ids.
+        """
+        broken_off = [
+            run.info.run_id
+            for run in self._search("attributes.status = 'RUNNING'")
+            if not lives(run.data.tags.get("plr.process", ""))
+        ]
+        for run_id in broken_off:
+            self._client.set_terminated(run_id, status="KILLED")
+        return broken_off
+
     # -- finding ------------------------------------------------------------------------------------------------------
 
     def runs(self, asset: str, key: str) -> Sequence[PublishedRun]:
@@ -208,6 +230,12 @@ class Contract:
     def with_fingerprint(self, asset: str, key: str, fingerprint: str) -> PublishedRun | None:
         """The newest published run of this work; newest, should two processes have published the same."""
         return next((run for run in reversed(self.runs(asset, key)) if run.fingerprint == fingerprint), None)
+
+    def upstream(self, run_id: str) -> dict[str, str]:
+        """Upstream partition -> the run that this one read: the way back to the recordings."""
+        tags = self._client.get_run(run_id).data.tags
+        found: dict[str, str] = json.loads(_from_pieces("plr.upstream", tags))
+        return found
 
     def failure(self, asset: str, key: str) -> FailedRun | None:
         """The last attempt, if it failed and nothing was published since."""
@@ -255,6 +283,8 @@ class Contract:
         failed: dict[tuple[str, str], FailedRun] = {}
         for run in self._all_runs():
             tags = run.data.tags
+            if not tags.keys() >= _REQUIRED_TAGS:
+                continue  # somebody else's run in our experiment: no result
             place = (tags["plr.asset"], tags["plr.key"])
             if run.info.status == "FAILED" and "plr.error" in tags:
                 failed[place] = FailedRun(
@@ -262,7 +292,7 @@ class Contract:
                 )
             elif (
                 run.info.status == "FINISHED"
-                and "plr.digest" in tags
+                and {"plr.digest", "plr.artifacts"} <= tags.keys()
                 and tags.get("plr.contract_version") == CONTRACT_VERSION
             ):
                 published[place].append(_published(run, *place))
@@ -271,6 +301,12 @@ class Contract:
 
     def _all_runs(self) -> Iterator[Run]:
         """Every ended run of the study that names a partition, in the order in which they ended."""
+        found = [run for run in self._search() if run.info.end_time is not None and "plr.key" in run.data.tags]
+        yield from sorted(found, key=lambda run: (run.info.end_time, run.info.start_time, run.info.run_id))
+
+    def _search(self, further: str = "") -> Iterator[Run]:
+        """All runs of the study's partitions, filtered by a `further` condition."""
+        condition = f"tags.`plr.study` = '{self.study}'" + (f" AND {further}" if further else "")
         prefix = f"{self.study}/"
         experiments = [
             experiment.experiment_id
@@ -279,16 +315,12 @@ class Contract:
         if not experiments:
             return
         token: str | None = None
-        found: list[Run] = []
         while True:
-            page = self._client.search_runs(
-                experiments, filter_string=f"tags.`plr.study` = '{self.study}'", max_results=_PAGE, page_token=token
-            )
-            found.extend(run for run in page if run.info.end_time is not None and "plr.key" in run.data.tags)
+            page = self._client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
+            yield from page
             token = page.token
             if not token:
-                break
-        yield from sorted(found, key=lambda run: (run.info.end_time, run.info.start_time, run.info.run_id))
+                return
 
     def _local(self, run: PublishedRun, name: str, info: ArtifactInfo) -> Path:
         relative = file_name(name, info.kind)
@@ -323,11 +355,19 @@ class Contract:
         return self._experiments[experiment]
 
     def _create_experiment(self, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+
         # With a database as store MLflow would put artifacts below the current directory.
         location = None
         if not self.tracking_uri.startswith("http"):
             location = (data_root() / "mlflow" / "artifacts" / name).as_uri()
-        return str(self._client.create_experiment(name, artifact_location=location))
+        try:
+            return str(self._client.create_experiment(name, artifact_location=location))
+        except MlflowException:
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return str(found.experiment_id)  # another process was faster
 
 
 def _published(run: Run, asset: str, key: str) -> PublishedRun:
@@ -338,8 +378,22 @@ def _published(run: Run, asset: str, key: str) -> PublishedRun:
         key=key,
         fingerprint=tags["plr.fingerprint"],
         digest=tags["plr.digest"],
-        artifacts=decode_infos(tags["plr.artifacts"]),
+        artifacts=decode_infos(_from_pieces("plr.artifacts", tags)),
         artifact_uri=run.info.artifact_uri,
         end_time=run.info.end_time,
         seconds=float(tags.get("plr.seconds", "nan")),
     )
+
+
+def _in_pieces(name: str, text: str) -> dict[str, str]:
+    """`text` as tags: `name`, `name.1`, ..."""
+    pieces = [text[start : start + _VALUE_LIMIT] for start in range(0, len(text), _VALUE_LIMIT)] or [""]
+    return {name if index == 0 else f"{name}.{index}": piece for index, piece in enumerate(pieces)}
+
+
+def _from_pieces(name: str, tags: Mapping[str, str]) -> str:
+    """The inverse of `_in_pieces`."""
+    pieces = [tags[name]]
+    while (further := tags.get(f"{name}.{len(pieces)}")) is not None:
+        pieces.append(further)
+    return "".join(pieces)

@@ -24,7 +24,8 @@ def digest_frame(frame: pl.DataFrame) -> str:
     """SHA-256 of a table's content."""
     state = hashlib.sha256(f"{frame.height}".encode())
     for name, column in zip(frame.columns, frame.get_columns(), strict=True):
-        state.update(f"\x1e{name}\x1f{column.dtype}\x1f".encode())
+        _add_text(state, name)
+        _add_text(state, str(column.dtype))
         _add_series(state, column)
     return state.hexdigest()
 
@@ -54,25 +55,41 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _add_text(state: _Hash, text: str) -> None:
+    """With its length before it, so that no text can look like two."""
+    encoded = text.encode()
+    state.update(f"{len(encoded)}:".encode() + encoded)
+
+
 def _add_series(state: _Hash, series: pl.Series) -> None:
-    """Nulls first, then values by type; nested types by their lengths and their flattened values."""
+    """Nulls first, then values by type; nested types by their lengths and their values, one level at a time."""
     state.update(np.packbits(series.is_null().to_numpy()).tobytes())
     values = series.drop_nulls()
     dtype = values.dtype
     if isinstance(dtype, pl.Struct):
         for field in dtype.fields:
-            state.update(f"{field.name}\x1f{field.dtype}\x1f".encode())
+            _add_text(state, field.name)
+            _add_text(state, str(field.dtype))
             _add_series(state, values.struct.field(field.name))
     elif isinstance(dtype, pl.List):
         state.update(values.list.len().to_numpy().tobytes())
         _add_series(state, values.filter(values.list.len() > 0).explode())
     elif isinstance(dtype, pl.Array):
-        _add_series(state, values.reshape((-1,)) if values.len() else pl.Series([], dtype=dtype.inner))
+        _add_series(state, values.explode() if values.len() else pl.Series([], dtype=dtype.inner))
+    elif dtype == pl.Binary:
+        state.update(np.array([len(value) for value in values], dtype=np.uint64).tobytes())
+        state.update(b"".join(values))
     elif dtype == pl.String:
         state.update(values.str.len_bytes().to_numpy().tobytes())
         state.update("".join(values).encode())
-    else:
+    elif isinstance(dtype, pl.Categorical | pl.Enum | pl.Decimal):
+        _add_series(state, values.cast(pl.String))
+    elif dtype.is_temporal():
+        _add_series(state, values.to_physical())
+    elif dtype.is_numeric() or dtype in (pl.Boolean, pl.Null):
         array = values.to_numpy()
         if array.dtype.kind == "f":  # one NaN, whatever its payload
             array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
         state.update(np.ascontiguousarray(array).tobytes())
+    else:
+        raise TypeError(f"a column of {dtype} has no digest")

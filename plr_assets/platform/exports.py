@@ -14,7 +14,7 @@ from plr_assets.platform.digests import sha256_file
 
 def is_exported(ref: ArtifactRef, folder: Path) -> bool:
     """Whether every file of the artifact stands in `folder` with the same bytes."""
-    return all(
+    return ref.path.exists() and all(
         (target := folder / source.relative_to(ref.path)).is_file() and sha256_file(target) == sha256_file(source)
         for source in sorted(ref.path.rglob("*"))
         if source.is_file()

@@ -57,10 +57,14 @@ def _closure(modules: Iterable[str]) -> tuple[dict[str, str], set[str]]:
         for target in imported:
             top = target.partition(".")[0]
             if top == _PACKAGE:
-                waiting.extend(module for module in _as_modules(target) if not module.startswith(_NOT_SCIENCE_MODULES))
+                waiting.extend(module for module in _as_modules(target) if not _is_orchestration(module))
             elif top not in sys.stdlib_module_names:
                 libraries.add(top)
     return sources, libraries
+
+
+def _is_orchestration(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in _NOT_SCIENCE_MODULES)
 
 
 def _as_modules(target: str) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
-from plr_assets.errors import PlrError
+from plr_assets.errors import ConfigError, PlrError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -83,19 +83,19 @@ class ProcessMapper:
             while waiting or running:
                 # Twice as many submitted as there are workers: none idles, and a broken pool takes few with it.
                 while waiting and len(running) < 2 * self.processes:
-                    item = waiting.pop(0)
-                    running[self._started().submit(_call, function, item)] = item
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    item = running.pop(future)
                     try:
-                        yield Outcome(item, future.result())
-                    except BrokenProcessPool:
-                        suspects.append(item)
-                        suspects.extend(running.values())
-                        running.clear()
-                        self.close()
+                        future = self._started().submit(_call, function, waiting[0])
+                    except BrokenProcessPool:  # it broke while the caller was busy with an outcome
                         break
+                    running[future] = waiting.pop(0)
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                broken = [future for future in done if isinstance(future.exception(), BrokenProcessPool)]
+                for future in done - set(broken):
+                    yield Outcome(running.pop(future), _result(future))
+                if broken:
+                    suspects.extend(running.values())
+                    running.clear()
+                    self.close()
         finally:
             for future in running:
                 future.cancel()
@@ -126,6 +126,8 @@ def make_mapper(kind: str, processes: int | None) -> Mapper:
     override = os.environ.get("PLR_WORKERS")
     if override == "serial" or (override is None and kind == "serial"):
         return SerialMapper()
+    if override is not None and not (override.isdecimal() and int(override) > 0):
+        raise ConfigError("PLR_WORKERS", f"{override!r} is no number of workers.", "Write `serial` or a number from 1.")
     return ProcessMapper(int(override) if override is not None else processes)
 
 
@@ -153,16 +155,24 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _result(future: Future[Result | Failed]) -> Result | Failed:
+    """What came back; a result that cannot travel between processes is a failure of its item."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return Failed(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+
+
 def _alone(function: Callable[[Item], Result], item: Item) -> Result | Failed:
     with _pool(1) as pool:
-        try:
-            return pool.submit(_call, function, item).result()
-        except BrokenProcessPool:
+        future = pool.submit(_call, function, item)
+        if isinstance(future.exception(), BrokenProcessPool):
             return Failed(
                 "the worker process died while computing this key, alone as well (killed, or out of memory). "
                 "Look at the machine's memory, or run it with PLR_WORKERS=serial.",
                 "",
             )
+        return _result(future)
 
 
 def _call(function: Callable[[Item], Result], item: Item) -> Result | Failed:
@@ -171,5 +181,7 @@ def _call(function: Callable[[Item], Result], item: Item) -> Result | Failed:
         return function(item)
     except PlrError as error:
         return Failed(str(error), traceback.format_exc())
+    except SystemExit as error:
+        return Failed(f"the method ended the interpreter (exit code {error.code})", traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - the boundary of a partition: whatever it raises fails it alone
         return Failed(f"{type(error).__name__}: {error}", traceback.format_exc())

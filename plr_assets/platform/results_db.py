@@ -56,16 +56,18 @@ def build(
     facts = {"study": study, "schema_version": str(SCHEMA_VERSION), "content": canonical_json(content)}
     meta = pl.DataFrame({"name": list(facts), "value": list(facts.values())})
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left_by_a_killed_run in path.parent.glob(f".{path.name}.*.partial*"):
+        left_by_a_killed_run.unlink()
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.unlink(missing_ok=True)
     connection = duckdb.connect(str(partial))
     try:
-        for name, frame in {**tables, "provenance": provenance, "meta": meta}.items():
-            _write(connection, name, frame)
-        connection.execute("CHECKPOINT")
+        with connection:
+            for name, frame in {**tables, "provenance": provenance, "meta": meta}.items():
+                _write(connection, name, frame)
+            connection.execute("CHECKPOINT")
+        partial.replace(path)
     finally:
-        connection.close()
-    partial.replace(path)
+        partial.unlink(missing_ok=True)
     return content
 
 
@@ -85,17 +87,19 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     if not path.is_file():
         raise DataError(str(path), "there is no results database yet.", "Run the study: `plr run STUDY`.")
-    try:
-        # DuckDBResource tries again for minutes where a file is no database, or is open for writing elsewhere
-        duckdb.connect(str(path), read_only=True).close()
-    except duckdb.Error as error:
-        raise DataError(
-            str(path),
-            f"the results database cannot be opened ({str(error).splitlines()[0]}).",
-            "Close the program that has it open for writing; or remove the file and run the study.",
-        ) from error
-    resource = DuckDBResource(database=str(path), connection_config={"access_mode": "READ_ONLY"})
-    with resource.get_connection() as connection:
+    # Attached to a database in memory: opened by itself, DuckDB would hand out the old file while any reader of the
+    # process still has it open, and DuckDBResource would try a file that is no database again for minutes.
+    with DuckDBResource(database=":memory:").get_connection() as connection:
+        quoted = str(path).replace("'", "''")
+        try:
+            connection.execute(f"ATTACH '{quoted}' AS results (READ_ONLY)")
+        except duckdb.Error as error:
+            raise DataError(
+                str(path),
+                f"the results database cannot be opened ({str(error).splitlines()[0]}).",
+                "Close the program that has it open for writing; or remove the file and run the study.",
+            ) from error
+        connection.execute("USE results")
         yield connection
 
 
@@ -118,5 +122,7 @@ def content_digest(path: Path) -> str | None:
         facts = dict(read_table(path, "meta").iter_rows())
     except (DataError, duckdb.Error):
         return None  # no database, or another version's: it is rebuilt
+    if facts.get("schema_version") != str(SCHEMA_VERSION) or "content" not in facts:
+        return None
     digest = digest_json(json.loads(facts["content"]))
     return product_digest({"database": ArtifactInfo("document", digest, "", 0)})

@@ -21,8 +21,9 @@ from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.assets import KEYS_TAG, asset_key
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult
-from plr_assets.platform.leftovers import PROCESS_TAG, close_runs_of_dead_processes, this_process
+from plr_assets.platform.leftovers import PROCESS_TAG, close_runs_of_dead_processes
 from plr_assets.platform.planning import KeyPlan, Planner
+from plr_assets.platform.processes import this_process
 from plr_assets.platform.stages import StageAsset
 
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -67,6 +68,7 @@ class Runner:
     def run(self, wanted: Mapping[StageAsset, Sequence[PipelineKey]]) -> dict[str, AssetOutcome]:
         """Asset name -> outcome, upstream first. Failed keys block what needs them and nothing else."""
         close_runs_of_dead_processes(self.instance)
+        self.contract.close_broken_off()
         planner = Planner(self.grid.study, self.grid, self.contract)
         outcomes: dict[str, AssetOutcome] = {}
         for asset in self.assets:

@@ -236,14 +236,12 @@ def test_a_document_that_json_cannot_hold_is_refused(tmp_path: Path) -> None:
         write_product(Product(documents={"facts": {"value": float("nan")}}), {}, tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="the second takes the first one's place in the declaration")
 def test_two_artifacts_of_one_name_are_refused(tmp_path: Path) -> None:
     product = Product(tables={"visits": visits()}, documents={"visits": {}})
     with pytest.raises(ValueError, match="visits"):
         write_product(product, {"visits": VISITS}, tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="every reader in a process gets the one cached table")
 def test_a_reader_who_changes_a_table_in_place_changes_no_one_elses(published: dict[str, ArtifactRef]) -> None:
     read_table(published["visits"], VISITS).drop_in_place("age")
     assert_frame_equal(read_table(published["visits"], VISITS), visits())

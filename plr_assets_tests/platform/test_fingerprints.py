@@ -208,7 +208,6 @@ def test_science_imports_absolutely_because_relative_imports_are_not_followed() 
     assert relative == []
 
 
-@pytest.mark.xfail(strict=True, reason="modules that are left out are matched by the beginning of their name")
 @pytest.mark.parametrize("module", ["plr_assets.clinical", "plr_assets.grid_search"])
 def test_science_is_not_taken_for_orchestration_because_its_name_begins_alike(edit: Edit, module: str) -> None:
     edit(module, adds("CONSTANT = 1"))

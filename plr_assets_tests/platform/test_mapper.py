@@ -93,7 +93,6 @@ def test_a_pool_that_broke_is_replaced_for_the_next_range() -> None:
         assert results(mapper.map(workers.die_of, [(1, ""), (2, "")])) == {(1, ""): 1, (2, ""): 2}
 
 
-@pytest.mark.xfail(strict=True, reason="`map` raises BrokenProcessPool when it submits to a pool that broke meanwhile")
 def test_a_worker_that_dies_while_the_parent_publishes_fails_its_own_item_only(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -113,7 +112,6 @@ def test_a_worker_that_dies_while_the_parent_publishes_fails_its_own_item_only(t
     assert found == {(n, None): n for n in range(1, 9)}
 
 
-@pytest.mark.xfail(strict=True, reason="what a future raises besides BrokenProcessPool is raised out of `map`")
 @pytest.mark.parametrize("function", [workers.what_cannot_travel, workers.leave_the_interpreter])
 def test_a_result_that_cannot_come_back_fails_its_own_item_only(function: Callable[[int], Any]) -> None:
     with ProcessMapper(1) as mapper:
