@@ -33,6 +33,7 @@ ASSETS: tuple[StageAsset, ...] = (
     results.evaluation,
     *results.STUDY_TABLES,
     results.results_database,
+    figures.recording_figures,
     figures.signal_figures,
     figures.pipeline_figures,
     figures.study_figures,

@@ -48,6 +48,48 @@ def _configuration(grid: Grid) -> Any:
 
 @stage_asset(
     FIGURES,
+    reads=[reads(recordings)],
+    configuration=_configuration,
+    exports={"figure": "figures/recordings"},
+    kinds=("matplotlib", "mlflow"),
+)
+def recording_figures(task: Task) -> Product:
+    """Every recording as it was imported, and all of them on one page.
+
+    Shown are the device's signal, samples that a human rejected, ground truth and lights; no method has touched them.
+    """
+    from plr_assets.figures.save import save_figure, save_png, thumbnail
+    from plr_assets.figures.style import load_figures_config
+    from plr_assets.figures.traces import draw_recording, draw_recording_overview
+    from plr_assets.recordings.summary import typical_course
+    from plr_assets.recordings.table import Recordings
+
+    cohort = Recordings.from_frame(task.table("recordings"))
+    config, origin = load_figures_config(), task.study.synthetic
+    centre, band = typical_course(cohort)
+    page = f"{config.figures['recording_overview'].title}: {len(cohort)}"
+    overview = draw_recording_overview(
+        cohort, title=page, synthetic=origin, style=config.style, centre=centre, band=band
+    )
+
+    def draw(row: int) -> Figure:
+        label = cohort.label[row]
+        title = cohort.recording[row] + (f" ({label})" if label else "")
+        return draw_recording(cohort.take([row]), title=title, synthetic=origin, style=config.style)
+
+    def write(folder: Path) -> None:
+        plotted = {"time": cohort.time, "median": centre, "low": band[0], "high": band[1]}
+        save_figure(overview, folder, "overview", plotted, {"study": task.study.name, "inputs": _inputs(task)})
+        for row, name in enumerate(cohort.recording):
+            save_png(draw(row), folder, name)
+
+    shown = {cohort.recording[row]: draw(row) for row in _by_missing_samples(cohort)}
+    notes = {name: inline_png(thumbnail(figure), name) for name, figure in {"overview": overview, **shown}.items()}
+    return Product(folders={"figure": write}, metrics={"recordings": len(cohort)}, notes=notes)
+
+
+@stage_asset(
+    FIGURES,
     keys=lambda grid: grid.imputed_signals,
     axes=("outlier_detection", "imputation"),
     reads=[reads(recordings), reads(outlier_masks), reads(imputed_signals)],
@@ -138,6 +180,14 @@ def _by_missing_samples(cohort: Recordings) -> list[int]:
     return [int(order[point]) for point in dict.fromkeys(points.tolist())]
 
 
+def _inputs(task: Task) -> dict[str, dict[str, str]]:
+    """Digests of what a figure was drawn from."""
+    return {
+        f"{asset}:{artifact}": {str(key) or asset: ref.info.digest for key, ref in refs.items()}
+        for (asset, artifact), refs in task.inputs.items()
+    }
+
+
 def _named(task: Task) -> str:
     """The methods of the key as a reader knows them, in the order in which they are applied."""
     order: tuple[Axis, ...] = ("outlier_detection", "imputation", "featurization", "classification")
@@ -155,10 +205,7 @@ def _products(task: Task, drawn: dict[str, tuple[Any, Figure]]) -> Product:
 
     from plr_assets.figures.save import save_figure, thumbnail
 
-    provenance = {
-        f"{asset}:{artifact}": {str(key) or asset: ref.info.digest for key, ref in refs.items()}
-        for (asset, artifact), refs in task.inputs.items()
-    }
+    provenance = _inputs(task)
 
     def write(folder: Path) -> None:
         for name, (data, figure) in drawn.items():

@@ -50,6 +50,12 @@ def save_figure(
     return tuple(_write_whole(folder / file, content) for file, content in files.items())
 
 
+def save_png(figure: Figure, folder: Path, name: str) -> Path:
+    """Write `<name>.png` for the screen (100 dpi): for pages of many, whose data are a published table already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _write_whole(folder / f"{name}.png", _png(figure, 100))
+
+
 def thumbnail(figure: Figure) -> bytes:
     """A small PNG (below 80 kB) for previews."""
     for dpi in (100, 80, 60, 45, 30):

@@ -56,6 +56,38 @@ def draw_traces(
     return figure
 
 
+def draw_recording(recording: Recordings, *, title: str, synthetic: bool, style: Style) -> Figure:
+    """One recording as it was imported: what the device gave, what a human rejected, ground truth, lights.
+
+    Raises ValueError if there is not exactly one, or if `synthetic` contradicts it.
+    """
+    if len(recording) != 1:
+        raise ValueError(f"the figure shows 1 recording, not {len(recording)}")
+    require_origin([recording.synthetic], synthetic)
+    time, colours, pupil = recording.time, style.signals, recording.pupil[0]
+    truth = None if recording.truth is None else recording.truth[0]
+    with style.applied():
+        figure = style.page(2.4, title=title, synthetic=synthetic)
+        axes = figure.subplots()
+        style.dress(axes, "", "")
+        _draw_lights(axes, recording.stimuli[0], style)
+        axes.plot(time, pupil, color=colours.recording, linewidth=0.5, zorder=2, label="recording")
+        if recording.artefact is not None:
+            rejected = np.where(recording.artefact[0], pupil, np.nan)
+            axes.plot(
+                time, rejected, linestyle="none", marker=".", markersize=2.5, markeredgewidth=0, color=colours.masked,
+                zorder=3, label="rejected by a human", rasterized=True,
+            )  # fmt: skip
+        if truth is not None:
+            axes.plot(time, truth, color=colours.truth, linewidth=0.5, linestyle=(0, (3, 2)), zorder=4, label="truth")
+        _strip_at_foot(axes, time, recording.dropout[0], colours.masked)
+        low, high = _limits(pupil, truth)
+        axes.set_ylim(low - 0.1 * (high - low), high + 0.04 * (high - low))
+        axes.set(xlabel="time (s)", ylabel="pupil (% change)", xlim=(0, time[-1]))
+        _legend_below(figure, axes)
+    return figure
+
+
 def draw_recording_overview(
     recordings: Recordings,
     *,
@@ -67,7 +99,8 @@ def draw_recording_overview(
 ) -> Figure:
     """All recordings on one axis, thin, with a summary of the cohort in front where one is passed in.
 
-    centre   (T,) % change, e.g. the median; band   two (T,), e.g. quantiles. Lights are those of the first recording.
+    centre   (T,) % change, the median; band   two (T,), the 10 and 90 % quantiles. Lights: the first
+    recording's.
     Raises ValueError if there is no recording, or if `synthetic` contradicts the recordings.
     """
     if len(recordings) == 0:
@@ -83,9 +116,9 @@ def draw_recording_overview(
             label = "recordings" if i == 0 else None
             axes.plot(time, pupil, color=colours.recording, linewidth=0.3, alpha=0.5, zorder=1, label=label)
         if band is not None:
-            axes.fill_between(time, *band, color=style.model, alpha=0.25, linewidth=0, zorder=2, label="band")
+            axes.fill_between(time, *band, color=style.model, alpha=0.25, linewidth=0, zorder=2, label="10 to 90 %")
         if centre is not None:
-            axes.plot(time, centre, color=style.model, zorder=3, label="centre")
+            axes.plot(time, centre, color=style.model, zorder=3, label="median")
         axes.set(xlabel="time (s)", ylabel="pupil (% change)", xlim=(0, time[-1]))
         _legend_below(figure, axes)
     return figure
@@ -108,7 +141,7 @@ def _draw_recording(
     truth: NDArray[np.floating] | None,
     style: Style,
 ) -> None:
-    colours, starts_ends = style.signals, _runs(mask)
+    colours = style.signals
     axes.plot(time, pupil, color=colours.recording, linewidth=0.5, zorder=2, label="recording")
     masked = np.where(mask, pupil, np.nan)
     axes.plot(
@@ -120,13 +153,15 @@ def _draw_recording(
             time, truth, color=colours.truth, linewidth=0.5, linestyle=(0, (3, 2)), zorder=6, label="ground truth"
         )
     axes.plot(time, np.where(_with_neighbours(mask), signal, np.nan), color=colours.imputed, zorder=5, label="imputed")
-    # A strip at the foot, in axes heights: dropouts have no value to mark.
-    widths = [(time[start], (end - start) * (time[1] - time[0])) for start, end in starts_ends]
-    axes.broken_barh(
-        widths, (0.0, 0.035), transform=axes.get_xaxis_transform(), color=colours.masked, linewidth=0.3, zorder=1
-    )
+    _strip_at_foot(axes, time, mask, colours.masked)
     low, high = _limits(pupil, signal, truth)
     axes.set_ylim(low - 0.1 * (high - low), high + 0.04 * (high - low))
+
+
+def _strip_at_foot(axes: Axes, time: NDArray[np.float64], mask: Mask, colour: str) -> None:
+    """Where the mask is true, in axes heights: dropouts have no value to mark."""
+    widths = [(time[start], (end - start) * (time[1] - time[0])) for start, end in _runs(mask)]
+    axes.broken_barh(widths, (0.0, 0.035), transform=axes.get_xaxis_transform(), color=colour, linewidth=0.3, zorder=1)
 
 
 def _with_neighbours(mask: Mask) -> Mask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from matplotlib.patches import Rectangle
 from plr_assets.figures.pipeline import TABLES, draw_pipeline
 from plr_assets.figures.study import draw_auroc_heatmap
 from plr_assets.figures.style import Style
-from plr_assets.figures.traces import draw_recording_overview, draw_traces
+from plr_assets.figures.traces import draw_recording, draw_recording_overview, draw_traces
 from plr_assets.registry import load_registry
 from plr_assets_tests.figures.pages import assert_good_page, make_recordings, texts
 
@@ -222,6 +223,22 @@ def test_an_overview_draws_the_summary_that_it_is_given(style: Style) -> None:
     assert len(figure.axes[0].lines) == 6
     with pytest.raises(ValueError, match="no recordings"):
         draw_recording_overview(recordings.take([]), title="x", synthetic=True, style=style)
+
+
+def test_a_recording_shows_what_a_human_rejected_and_nothing_that_a_method_did(style: Style) -> None:
+    plain = make_recordings(2)
+    recordings = replace(plain, artefact=np.arange(plain.n_samples)[None, :] % [[50], [70]] == 0)
+    figure = draw_recording(recordings.take([1]), title="S002-1", synthetic=True, style=style)
+    assert_good_page(figure, synthetic=True)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert set(lines) == {"recording", "rejected by a human", "truth"}
+    assert recordings.artefact is not None
+    shown = ~np.isnan(np.asarray(lines["rejected by a human"].get_ydata(), dtype=float))
+    np.testing.assert_array_equal(shown, recordings.artefact[1] & ~recordings.dropout[1])
+    with pytest.raises(ValueError, match="1 recording, not 2"):
+        draw_recording(recordings, title="x", synthetic=True, style=style)
+    with pytest.raises(ValueError, match="synthetic=False"):
+        draw_recording(recordings.take([0]), title="x", synthetic=False, style=style)
 
 
 def test_figures_load_no_statistics_library_and_no_pyplot() -> None:
