@@ -19,6 +19,7 @@ help:
 	@echo "make run     install, run the demo study, print its leaderboard"
 	@echo "make ui      Dagster on http://127.0.0.1:3000, MLflow on http://127.0.0.1:5000 (PORT=, MLFLOW_PORT=)"
 	@echo "make test    install, run the fast tests (make test-slow: the rest)"
+	@echo "make bench   what the platform costs beside plain scripts; writes benchmarks/latest.json"
 	@echo "make lint    ruff, mypy, import rules"
 	@echo "make clean   remove the demo's results, caches and the environment"
 
@@ -37,6 +38,9 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

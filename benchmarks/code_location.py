@@ -5,6 +5,7 @@ Belongs here: import time. Does not belong here: what a run costs after it (`ran
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,16 +22,23 @@ GOAL_S = 1.0
 def run() -> Iterator[Result]:
     times = interleave(
         REPEATS,
+        clock=_time_of_children,
         ours=_python("import plr_assets.definitions as d; d.demo.get_repository_def()"),
         dagster=_python("import dagster"),
     )
     yield Result(
         "load code location demo: beyond Dagster",
-        times.difference("ours", "dagster"),
+        times.beyond("ours", "dagster"),
         GOAL_S,
         "s",
-        f"import dagster: {times.typical('dagster'):.2f} s",
+        f"import dagster: {times.fastest('dagster'):.2f} s",
     )
+
+
+def _time_of_children() -> float:
+    """CPU seconds of the processes that have ended: an import waits for nothing else."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _python(code: str) -> Side:

@@ -125,16 +125,13 @@ class Contract:
         run = self._start(draft)
         run_id = run.info.run_id
         with self._ends_as_failed(run_id):
-            self._log_values(run_id, draft.parameters, metrics)
             self._client.log_artifacts(run_id, str(staged))
-            self._tag(
-                run_id,
-                {
-                    **_in_pieces("plr.artifacts", encode_infos(artifacts)),
-                    "plr.seconds": f"{seconds:.3f}",
-                    "plr.digest": digest,
-                },
-            )
+            results = {
+                **_in_pieces("plr.artifacts", encode_infos(artifacts)),
+                "plr.seconds": f"{seconds:.3f}",
+                "plr.digest": digest,
+            }
+            self._log(run_id, results, draft.parameters, metrics)
             self._client.set_terminated(run_id, status="FINISHED")
         published = PublishedRun(
             run_id=run_id,
@@ -156,7 +153,7 @@ class Contract:
         error = error[:_VALUE_LIMIT]
         run_id = self._start(draft).info.run_id
         with self._ends_as_failed(run_id):
-            self._tag(run_id, {"plr.error": error})
+            self._log(run_id, {"plr.error": error}, draft.parameters)
             if traceback:
                 self._client.log_text(run_id, traceback, "traceback.txt")
             self._client.set_terminated(run_id, status="FAILED")
@@ -179,20 +176,23 @@ class Contract:
             self._experiment_id(draft.experiment), run_name=draft.key, tags=tags, start_time=int(time.time() * 1000)
         )
 
-    def _log_values(self, run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        from mlflow.entities import Metric, Param
+    def _log(
+        self,
+        run_id: str,
+        tags: Mapping[str, str],
+        parameters: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """All values in one call: a second one costs a range 5 to 9 ms a key. NaN is left out."""
+        from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
         self._client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in metrics.items() if not math.isnan(value)],
-            params=[Param(name, str(value)[:_VALUE_LIMIT]) for name, value in parameters.items()],
+            metrics=[Metric(name, value, now, 0) for name, value in (metrics or {}).items() if not math.isnan(value)],
+            params=[Param(name, str(value)[:_VALUE_LIMIT]) for name, value in (parameters or {}).items()],
+            tags=[RunTag(name, value) for name, value in tags.items()],
         )
-
-    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
-        from mlflow.entities import RunTag
-
-        self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
     @contextmanager
     def _ends_as_failed(self, run_id: str) -> Iterator[None]:
