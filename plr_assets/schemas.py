@@ -186,6 +186,7 @@ QUARANTINE = Table(
     ("content", "reason"),
 )
 
+ROLE_NAMES = ("development", "evaluated", "pending")
 ROLES = Table(
     "roles",
     "What each recording is used for. Signal methods learn from `development`, pipelines are judged on `evaluated`; "
@@ -193,7 +194,7 @@ ROLES = Table(
     (
         _RECORDING,
         _SUBJECT,
-        Column("role", "string", "what the recording is used for", allowed=("development", "evaluated", "pending")),
+        Column("role", "string", "what the recording is used for", allowed=ROLE_NAMES),
         Column("label", "string", "diagnosis", nullable=True),
     ),
     ("recording",),

@@ -86,7 +86,7 @@ class _Evidence:
     @cached_property
     def rate_hz(self) -> float:
         times = self.gridded.time_s
-        return (len(times) - 1) / float(times[-1] - times[0])
+        return float((len(times) - 1) / (times[-1] - times[0]))
 
     @cached_property
     def since(self) -> Array:
@@ -148,7 +148,8 @@ def _protocol(evidence: _Evidence) -> Iterator[Finding]:
         return
     wanted = sorted(evidence.limits.protocol, key=lambda light: light.onset_s)
     remedy = "Check the device's protocol, or mend quality.protocol in the study."
-    shown, asked = [light.colour for light in found], [light.colour for light in wanted]
+    shown: list[str] = [light.colour for light in found]
+    asked: list[str] = [light.colour for light in wanted]
     if sorted(shown) != sorted(asked):
         for colour in dict.fromkeys((*asked, *shown)):
             has, needs = shown.count(colour), asked.count(colour)
