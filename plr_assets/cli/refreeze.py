@@ -32,6 +32,10 @@ from plr_assets.study import Study, load_study
 def refreeze_study(name: str, console: Console, *, confirmed: bool) -> None:
     """Show, ask unless `confirmed`, write. Raises DataError if the recordings are not as they would be imported now."""
     study = load_study(name)
+    if study.simulation is not None:
+        raise DataError(
+            f"{study.name}: simulation", "the cohort is simulated, so nothing can join it.", "Change `simulation`."
+        )
     grid, contract = grid_of(study), Contract(study.name)
     cohort = _cohort(study, grid, contract)
     roles = assign_roles(cohort)

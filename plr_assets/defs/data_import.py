@@ -38,9 +38,9 @@ def _freeze(study: Study, inputs: Inputs) -> str:
 
 
 def _freeze_stands(study: Study, _digest: str) -> bool:
-    from plr_assets.recordings.freezing import freeze_file
+    from plr_assets.recordings.freezing import is_frozen
 
-    return freeze_file(study).is_file()
+    return is_frozen(study)
 
 
 def _flagged_share(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
@@ -77,11 +77,9 @@ def device_files(task: Task) -> Product:
     Only synthetic studies have this asset. It writes into the study's data folder; a study of real recordings starts
     from files that are there already.
     """
-    from plr_assets.recordings.freezing import thaw
     from plr_assets.recordings.simulator.files import write_study_files
 
     files = write_study_files(task.study)
-    thaw(task.study)
     return Product(tables={"device_files": files}, metrics={"files": files.height})
 
 
@@ -142,11 +140,11 @@ def cohort_split(task: Task) -> Product:
     """
     import polars as pl
 
-    from plr_assets.recordings.freezing import read_freeze, roles_in_force, write_freeze
+    from plr_assets.recordings.freezing import is_frozen, roles_in_force, write_freeze
 
     frame = task.table("recordings")
     roles = roles_in_force(task.study, frame)
-    if read_freeze(task.study) is None:
+    if not is_frozen(task.study):
         write_freeze(task.study, roles)
     named = {role: roles.filter(pl.col("role") == role)["recording"].to_list() for role in ROLE_NAMES}
     sets = {role: frame.filter(pl.col("recording").is_in(named[role])) for role in ("development", "evaluated")}

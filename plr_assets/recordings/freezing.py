@@ -4,7 +4,8 @@ Belongs here: the file `cohort.json`, the roles it gives, and what a new freeze 
 rule that roles follow when they are given (`roles`), or asking anyone (`cli`).
 
 A recording that arrives after the freeze is `pending`: no method learns from it and no pipeline is judged on it, so
-that results do not move while a lab goes on recording.
+that results do not move while a lab goes on recording. A simulated cohort comes whole from one simulation, which is its
+freeze: it keeps no file, and nothing in it is pending.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ def freeze_file(study: Study) -> Path:
 
 
 def read_freeze(study: Study) -> Freeze | None:
-    """Recording -> role; None before the first freeze. Raises DataError if the file is damaged."""
+    """Recording -> role; None before the first freeze, and in a simulated study. Raises DataError if the file is damaged."""
     path = freeze_file(study)
-    if not path.exists():
+    if study.simulation is not None or not path.exists():
         return None
     try:
         roles = json.loads(read_bytes(path))["roles"]
@@ -53,6 +54,10 @@ def read_freeze(study: Study) -> Freeze | None:
     return dict(roles)
 
 
+def is_frozen(study: Study) -> bool:
+    return study.simulation is not None or freeze_file(study).is_file()
+
+
 def write_freeze(study: Study, roles: pl.DataFrame) -> None:
     """Keep `roles` (`schemas.ROLES`, none pending), whole or not at all."""
     path = freeze_file(study)
@@ -61,11 +66,6 @@ def write_freeze(study: Study, roles: pl.DataFrame) -> None:
     with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
         json.dump(content, file, indent=1)
     Path(file.name).replace(path)
-
-
-def thaw(study: Study) -> None:
-    """Forget the freeze: other recordings stand in the place of the frozen ones."""
-    freeze_file(study).unlink(missing_ok=True)
 
 
 def roles_in_force(study: Study, cohort: pl.DataFrame) -> pl.DataFrame:

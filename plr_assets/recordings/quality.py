@@ -86,11 +86,11 @@ class _Evidence:
     @cached_property
     def rate_hz(self) -> float:
         times = self.gridded.time_s
-        return float((len(times) - 1) / (times[-1] - times[0]))
+        return (len(times) - 1) / (float(times[-1]) - float(times[0]))
 
     @cached_property
     def since(self) -> Array:
-        return self.gridded.time_s - self.gridded.time_s[0]
+        return np.asarray(self.gridded.time_s - self.gridded.time_s[0])
 
     @cached_property
     def empty(self) -> NDArray[np.bool_]:
