@@ -75,7 +75,7 @@ def _kept(study: Study) -> dict[str, str]:
 
 def _changed(cohort: pl.DataFrame, roles: pl.DataFrame, contract: Contract) -> list[Artifact]:
     """Artifacts of `cohort_split` that will differ from its published ones."""
-    new = {"roles": roles}
+    new = {"roles": roles, "cases": roles.filter(pl.col("role") == "evaluated")}
     for role in ("development", "evaluated"):
         names = roles.filter(pl.col("role") == role)["recording"].to_list()
         new[role] = cohort.filter(pl.col("recording").is_in(names))

@@ -127,7 +127,7 @@ def recordings(task: Task) -> Product:
 @stage_asset(
     DATA_IMPORT,
     reads=[reads(recordings)],
-    tables={"roles": ROLES, "development": RECORDINGS, "evaluated": RECORDINGS},
+    tables={"roles": ROLES, "cases": ROLES, "development": RECORDINGS, "evaluated": RECORDINGS},
     source=_freeze,
     present=_freeze_stands,
 )
@@ -136,7 +136,8 @@ def cohort_split(task: Task) -> Product:
 
     By subject: those with a diagnosis are evaluated, the others develop. The first run freezes the roles; recordings
     that come later are `pending`, in neither set, until `plr refreeze`. Each set is an artifact of its own, so that a
-    changed evaluated recording never refits a detector or an imputer.
+    changed evaluated recording never refits a detector or an imputer; `cases` are the roles of the evaluated alone, so
+    that a pending recording runs no bootstrap.
     """
     import polars as pl
 
@@ -150,7 +151,7 @@ def cohort_split(task: Task) -> Product:
     sets = {role: frame.filter(pl.col("recording").is_in(named[role])) for role in ("development", "evaluated")}
     counts = roles.group_by("role", "label").len("recordings").sort("role", "label")
     return Product(
-        tables={"roles": roles, **sets},
+        tables={"roles": roles, "cases": roles.filter(pl.col("role") == "evaluated"), **sets},
         metrics={role: len(names) for role, names in named.items()},
         notes={"roles": markdown_table(counts)},
     )

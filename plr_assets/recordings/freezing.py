@@ -36,7 +36,10 @@ def freeze_file(study: Study) -> Path:
 
 
 def read_freeze(study: Study) -> Freeze | None:
-    """Recording -> role; None before the first freeze, and in a simulated study. Raises DataError if the file is damaged."""
+    """Recording -> role; None before the first freeze, and in a simulated study.
+
+    Raises DataError if the file is damaged.
+    """
     path = freeze_file(study)
     if study.simulation is not None or not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""Roles stay as they were given: what comes later is pending, what vanished is an error, and only people change that."""
+"""Roles stay as they were given: what comes later is pending, what vanished is an error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LATER = [*FIRST, ("S001-2", "S001", None), ("S004-1", "S004", None), ("S005-1", 
 
 
 def cohort(rows: list[tuple[str, str, str | None]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={name: pl.String for name in ("recording", "subject", "label")}, orient="row")
+    return pl.DataFrame(rows, schema=dict.fromkeys(("recording", "subject", "label"), pl.String), orient="row")
 
 
 @pytest.fixture
