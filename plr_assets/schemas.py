@@ -151,6 +151,9 @@ RECORDINGS = Table(
         Column("baseline_unit", "string", "unit of the device's diameter", allowed=("px", "mm", "%")),
         Column("rate_hz", "float64", "samples a second of the common grid", "Hz", minimum=0),
         Column("synthetic", "boolean", "whether the recording was simulated"),
+        Column(
+            "flags", "string", "rules of the quality gate that it breaks, '; ' between; missing: none", nullable=True
+        ),
         Column("stimuli", "stimuli", "lights: colour, first and last moment on the common grid"),
         Column("pupil", "signal", "diameter as the device gave it; NaN where it found no pupil", "%"),
         Column("truth", "signal", "human-supervised ground truth", "%", nullable=True),
@@ -183,13 +186,15 @@ QUARANTINE = Table(
     ("content", "reason"),
 )
 
+ROLE_NAMES = ("development", "evaluated", "pending")
 ROLES = Table(
     "roles",
-    "What each recording is used for. Signal methods learn from `development`, pipelines are judged on `evaluated`.",
+    "What each recording is used for. Signal methods learn from `development`, pipelines are judged on `evaluated`; "
+    "`pending` joined after the roles were frozen and is neither.",
     (
         _RECORDING,
         _SUBJECT,
-        Column("role", "string", "what the recording is used for", allowed=("development", "evaluated")),
+        Column("role", "string", "what the recording is used for", allowed=ROLE_NAMES),
         Column("label", "string", "diagnosis", nullable=True),
     ),
     ("recording",),

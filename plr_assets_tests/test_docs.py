@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 import yaml
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from plr_assets import schemas
 from plr_assets.cli.app import app
@@ -189,10 +189,14 @@ def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "required"
-    if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json")
-    plain = list(value) if isinstance(value, tuple) else value
-    written = "none" if plain is None else yaml.safe_dump(plain, default_flow_style=True).split("\n...")[0].strip()
+    if isinstance(value, BaseModel) and len(type(value).model_fields) > 3:
+        return "each key's own"
+    plain = to_jsonable_python(value)
+    written = (
+        "none"
+        if plain is None
+        else yaml.safe_dump(plain, default_flow_style=True, width=1000).split("\n...")[0].strip()
+    )
     return f"`{written}`"
 
 

@@ -84,6 +84,20 @@ def status(study: StudyName, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def refreeze(
+    study: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Give every recording its role anew: recordings that came after the first run are pending until then.
+
+    Shows which recordings join which role and how many partitions that puts out of date, asks, and freezes the roles.
+    """
+    from plr_assets.cli.refreeze import refreeze_study
+
+    refreeze_study(study, Console(), confirmed=yes)
+
+
+@app.command()
 def leaderboard(
     study: StudyName,
     as_json: AsJson = False,

@@ -70,6 +70,8 @@ class TerminalWatcher:
             )
             if count
         ]
+        if outcome.unchecked:
+            parts.append("[red]check failed[/red]")
         seconds = f"  [dim]{time.monotonic() - self._started:.1f} s[/dim]" if outcome.dagster_run else ""
         self._console.print(f"  {asset.name:<24} {', '.join(parts)}{seconds}", highlight=False)
 
@@ -109,17 +111,25 @@ def run_study(name: str, select: str, console: Console) -> bool:
     write_outcomes(outcomes_file(study.data_dir), outcomes)
     total = summary(outcomes)
     seconds = time.monotonic() - started
-    if not (total["computed"] or total["failed"] or total["blocked"]):
+    if not (total["computed"] or total["failed"] or total["blocked"] or any(o.unchecked for o in outcomes.values())):
         console.print(f"\nNothing to do: all {total['reused']} partitions are up to date ({seconds:.0f} s).")
     else:
         counts = ", ".join(f"{total[word]} {word}" for word in ("computed", "reused", "failed", "blocked"))
         console.print(f"\n{counts} in {seconds:.0f} s", highlight=False)
     _print_failures(outcomes, console)
     _print_results(study, name, console)
-    return bool(total["failed"] or total["blocked"])
+    unchecked = any(outcome.unchecked for outcome in outcomes.values())
+    return bool(total["failed"] or total["blocked"] or unchecked)
 
 
 def _print_failures(outcomes: dict[str, AssetOutcome], console: Console) -> None:
+    for name, outcome in outcomes.items():
+        if outcome.unchecked:
+            console.print(
+                f"\n[red]{name}[/red]: {outcome.unchecked}\nWhat is computed from it was stopped.",
+                highlight=False,
+                soft_wrap=True,
+            )
     failed = [(name, key, why) for name, outcome in outcomes.items() for key, why in outcome.failed.items()]
     if not failed:
         return

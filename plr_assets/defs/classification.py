@@ -22,7 +22,7 @@ from plr_assets.schemas import BOOTSTRAP_CASES, BOOTSTRAP_RESULTS
     keys=lambda grid: grid.pipelines,
     axes=AXES,
     method_axis="classification",
-    reads=[reads(features), reads(cohort_split, "roles")],
+    reads=[reads(features, "features_of_cases"), reads(cohort_split, "cases")],
     tables={"bootstrap_results": BOOTSTRAP_RESULTS, "bootstrap_cases": BOOTSTRAP_CASES},
     settings=("bootstrap", "labels"),
     seeded=True,
@@ -36,11 +36,13 @@ def bootstrap_results(task: Task) -> Product:
     from plr_assets.classification.bootstrap import bootstrap
     from plr_assets.classification.resampling import cases_from, resample
 
-    cases = cases_from(task.table("cohort_split", "roles"), task.setting("labels"))
+    cases = cases_from(task.table("cohort_split", "cases"), task.setting("labels"))
     resamples = resample(
         cases["subject"].to_list(), cases["y_true"].to_numpy(), task.setting("bootstrap").iterations, task.seed
     )
-    results = bootstrap(task.table("features"), cases, lambda seed: task.make(random_state=seed), resamples)
+    results = bootstrap(
+        task.table("features", "features_of_cases"), cases, lambda seed: task.make(random_state=seed), resamples
+    )
     return Product(
         tables={"bootstrap_results": results, "bootstrap_cases": cases},
         metrics={"auroc": _mean(results["auroc"]), "brier": _mean(results["brier"]), "cases": cases.height},

@@ -5,24 +5,55 @@ Belongs here: the declarations. Does not belong here: reading files, simulating,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plr_assets.defs.stages import DATA_IMPORT
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import markdown_table
-from plr_assets.platform.stages import Task, reads, stage_asset
-from plr_assets.schemas import QUARANTINE, RECORDINGS, ROLES, SIMULATED_FILES
+from plr_assets.platform.stages import Check, Inputs, Task, Verdict, reads, stage_asset
+from plr_assets.schemas import QUARANTINE, RECORDINGS, ROLE_NAMES, ROLES, SIMULATED_FILES
 from plr_assets.study import Study
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from plr_assets.recordings.table import Recordings
 
 
-def _source(study: Study) -> str:
+def _source(study: Study, _inputs: Inputs) -> str:
     from plr_assets.recordings.sources import source_digest
 
     return source_digest(study)
+
+
+def _freeze(study: Study, inputs: Inputs) -> str:
+    import polars as pl
+
+    from plr_assets.recordings.freezing import COHORT_COLUMNS, freeze_digest
+
+    (ref,) = inputs["recordings", "recordings"].values()
+    return freeze_digest(study, pl.read_parquet(ref.path, columns=list(COHORT_COLUMNS)))
+
+
+def _freeze_stands(study: Study, _digest: str) -> bool:
+    from plr_assets.recordings.freezing import is_frozen
+
+    return is_frozen(study)
+
+
+def _flagged_share(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+    recordings, quarantine = table("recordings"), table("quarantine")
+    flagged, refused = len(recordings) - recordings["flags"].null_count(), quarantine["content"].n_unique()
+    total = len(recordings) + refused
+    share, limit = (flagged + refused) / total, study.quality.max_flagged_share
+    return Verdict(
+        share <= limit,
+        f"{flagged} of {total} recordings are flagged and {refused} refused, {share:.0%}; the limit is {limit:.0%} "
+        "(quality.max_flagged_share).",
+        {"flagged": flagged, "refused": refused, "recordings": total, "share": share, "limit": limit},
+    )
 
 
 def _simulated_files_stand(study: Study, _digest: str) -> bool:
@@ -56,8 +87,15 @@ def device_files(task: Task) -> Product:
     DATA_IMPORT,
     reads=[reads(device_files)],
     tables={"recordings": RECORDINGS, "quarantine": QUARANTINE},
-    settings=("recordings", "sampling", "stimuli", "baseline", "labels"),
+    settings=("recordings", "sampling", "stimuli", "baseline", "labels", "quality"),
     source=_source,
+    checks=[
+        Check(
+            "flagged_share",
+            "The share of flagged and refused recordings is at most the study's quality.max_flagged_share.",
+            _flagged_share,
+        )
+    ],
 )
 def recordings(task: Task) -> Product:
     """Every recording of the study on one time grid, in % change from its own baseline, under a pseudonym.
@@ -74,32 +112,47 @@ def recordings(task: Task) -> Product:
         metrics={
             "recordings": len(cohort),
             "subjects": len(set(cohort.subject)),
-            "quarantined": found.quarantine.height,
+            "flagged": len(cohort) - cohort.flags.count(None),
+            "quarantined": found.quarantine["content"].n_unique(),
             "dropout_share": float(cohort.dropout.mean()),
         },
-        notes={"cohort": _by_label(cohort), "quarantine": markdown_table(found.quarantine)},
+        notes={
+            "cohort": _by_label(cohort),
+            "flags": _by_rule(cohort),
+            "quarantine": markdown_table(found.quarantine),
+        },
     )
 
 
-@stage_asset(DATA_IMPORT, reads=[reads(recordings)], tables={"roles": ROLES, "development": RECORDINGS})
+@stage_asset(
+    DATA_IMPORT,
+    reads=[reads(recordings)],
+    tables={"roles": ROLES, "cases": ROLES, "development": RECORDINGS, "evaluated": RECORDINGS},
+    source=_freeze,
+    present=_freeze_stands,
+)
 def cohort_split(task: Task) -> Product:
     """Which recordings signal methods may learn from (`development`), and which pipelines are judged on (`evaluated`).
 
-    By subject: those with a diagnosis are evaluated, the others develop. The development recordings are an artifact of
-    their own, so that a changed evaluated recording never refits a detector or an imputer.
+    By subject: those with a diagnosis are evaluated, the others develop. The first run freezes the roles; recordings
+    that come later are `pending`, in neither set, until `plr refreeze`. Each set is an artifact of its own, so that a
+    changed evaluated recording never refits a detector or an imputer; `cases` are the roles of the evaluated alone, so
+    that a pending recording runs no bootstrap.
     """
     import polars as pl
 
-    from plr_assets.recordings.roles import assign_roles
-    from plr_assets.recordings.table import Recordings
+    from plr_assets.recordings.freezing import is_frozen, roles_in_force, write_freeze
 
     frame = task.table("recordings")
-    roles = assign_roles(Recordings.from_frame(frame))
-    develops = roles.filter(pl.col("role") == "development")["recording"].to_list()
+    roles = roles_in_force(task.study, frame)
+    if not is_frozen(task.study):
+        write_freeze(task.study, roles)
+    named = {role: roles.filter(pl.col("role") == role)["recording"].to_list() for role in ROLE_NAMES}
+    sets = {role: frame.filter(pl.col("recording").is_in(named[role])) for role in ("development", "evaluated")}
     counts = roles.group_by("role", "label").len("recordings").sort("role", "label")
     return Product(
-        tables={"roles": roles, "development": frame.filter(pl.col("recording").is_in(develops))},
-        metrics={"development": len(develops), "evaluated": roles.height - len(develops)},
+        tables={"roles": roles, "cases": roles.filter(pl.col("role") == "evaluated"), **sets},
+        metrics={role: len(names) for role, names in named.items()},
         notes={"roles": markdown_table(counts)},
     )
 
@@ -114,3 +167,10 @@ def _by_label(cohort: Recordings) -> str:
 
     labels = pl.Series("label", cohort.label, dtype=pl.String).fill_null("(none)")
     return markdown_table(labels.value_counts(name="recordings").sort("label"))
+
+
+def _by_rule(cohort: Recordings) -> str:
+    import polars as pl
+
+    rules = pl.Series("rule", cohort.flags, dtype=pl.String).str.split("; ").explode().drop_nulls()
+    return markdown_table(rules.value_counts(name="recordings").sort("rule"), rows=30) if len(rules) else "none"

@@ -19,11 +19,19 @@ from plr_assets.schemas import FEATURES
     keys=lambda grid: grid.features,
     axes=("featurization", "outlier_detection", "imputation"),
     method_axis="featurization",
-    reads=[reads(recordings), reads(cohort_split, "development"), reads(imputed_signals)],
-    tables={"features": FEATURES},
+    reads=[
+        reads(recordings),
+        reads(cohort_split, "development"),
+        reads(cohort_split, "cases"),
+        reads(imputed_signals),
+    ],
+    tables={"features": FEATURES, "features_of_cases": FEATURES},
 )
 def features(task: Task) -> Product:
-    """One row a recording, one column a feature. `dictionary` says what each column is: window, unit, source."""
+    """One row a recording, one column a feature. `dictionary` says what each column is: window, unit, source.
+
+    `features_of_cases` are the rows of the evaluated recordings, from which pipelines are computed.
+    """
     import polars as pl
 
     from plr_assets.recordings.table import Recordings, signal_array
@@ -34,9 +42,10 @@ def features(task: Task) -> Product:
     rows = [row for row, name in enumerate(cohort.recording) if name in development]
     featurizer = task.make().fit(cohort.take(rows), signal[rows])
     table = featurizer.transform(cohort, signal)
+    cases = task.table("cohort_split", "cases")["recording"].to_list()
     dictionary = featurizer.describe()
     return Product(
-        tables={"features": table},
+        tables={"features": table, "features_of_cases": table.filter(pl.col("recording").is_in(cases))},
         documents={"dictionary": dictionary},
         folders={"model": featurizer.save},
         metrics={"features": len(dictionary)},

@@ -17,6 +17,7 @@ import dagster as dg
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform import events
+from plr_assets.platform.checks import check_results, check_specs, verdicts
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult, Report, run_keys
 from plr_assets.platform.mapper import Mapper
@@ -67,6 +68,7 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
         metadata=events.definition_metadata(asset.tables, asset.stage.persona),
         dagster_type=nothing,
         output_required=False,
+        check_specs=check_specs(asset, asset_key(study.name, asset.name)) or None,
         hooks={end_parent_run},
     )
     def body(
@@ -75,7 +77,7 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
         workers: dg.ResourceParam[Mapper],
         observer: dg.ResourceParam[Report],
         mlflow: dg.ResourceParam[Any],
-    ) -> Iterator[dg.Output[None]]:
+    ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         keys, whole_range = _chosen(context, asset)
         planner = Planner(study, grid, contract)
         pointers = events.upstream_pointers(context, asset, study)
@@ -91,6 +93,8 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
             report=_progress(context, len(keys), observer),
         )
         yield from _emit(context, asset, results, pointers, contract, whole_range=whole_range)
+        if asset.checks and (run := results[0].run) is not None:
+            yield from check_results(context.asset_key, verdicts(asset, study, run, contract))
 
     return body
 

@@ -17,7 +17,7 @@ from plr_assets.platform.artifacts import ArtifactRef
 from plr_assets.platform.contract import CONTRACT_VERSION, Contract, Draft, PublishedRun
 from plr_assets.platform.exports import is_exported
 from plr_assets.platform.fingerprints import code_parts, environment_digest, fingerprint, git_sha
-from plr_assets.platform.stages import StageAsset, Task
+from plr_assets.platform.stages import Inputs, StageAsset, Task
 from plr_assets.study import Study
 
 # Every method runs on the CPU so far; a method that can run elsewhere will declare its class.
@@ -38,7 +38,7 @@ class KeyPlan:
     asset: StageAsset
     key: PipelineKey
     fingerprint: str
-    inputs: Mapping[tuple[str, str], Mapping[PipelineKey, ArtifactRef]]
+    inputs: Inputs
     upstream: Mapping[str, str]
     published: PublishedRun | None
     stale: PublishedRun | None
@@ -170,7 +170,7 @@ class Planner:
         self,
         asset: StageAsset,
         key: PipelineKey,
-        inputs: Mapping[tuple[str, str], Mapping[PipelineKey, ArtifactRef]],
+        inputs: Inputs,
         missing: Sequence[str],
     ) -> str:
         code, libraries = self._code(asset, key)
@@ -189,7 +189,7 @@ class Planner:
                 "oracle": self.grid.is_oracle(key),
                 "seed": self.study.seed if asset.seeded else None,
                 "device": DEVICE_CLASS,
-                "source": self._source(asset),
+                "source": self._source(asset, inputs),
                 "inputs": [
                     [name, artifact, str(wanted), ref.info.digest]
                     for (name, artifact), refs in inputs.items()
@@ -213,11 +213,11 @@ class Planner:
             modules.extend(module for name in members if (module := methods[name].module) is not None)
         return code_parts(tuple(modules))
 
-    def _source(self, asset: StageAsset) -> str | None:
+    def _source(self, asset: StageAsset, inputs: Inputs) -> str | None:
         if asset.source is None:
             return None
         if asset.name not in self._sources:
-            self._sources[asset.name] = asset.source(self.study)
+            self._sources[asset.name] = asset.source(self.study, inputs)
         return self._sources[asset.name]
 
     def _good(self, run: PublishedRun | None, asset: StageAsset) -> PublishedRun | None:

@@ -19,6 +19,7 @@ import dagster as dg
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.assets import KEYS_TAG, asset_key
+from plr_assets.platform.checks import failures, verdicts
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.leftovers import PROCESS_TAG, close_runs_of_dead_processes
@@ -42,13 +43,14 @@ class Watcher(Protocol):
 
 @dataclass
 class AssetOutcome:
-    """What one run did with one asset. `failed` and `blocked`: partition -> why."""
+    """What one run did with one asset. `failed`, `blocked`: partition -> why; `unchecked`: its failed checks."""
 
     computed: int = 0
     reused: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
     dagster_run: str | None = None
+    unchecked: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,33 @@ class Runner:
     watcher: Watcher
 
     def run(self, wanted: Mapping[StageAsset, Sequence[PipelineKey]]) -> dict[str, AssetOutcome]:
-        """Asset name -> outcome, upstream first. Failed keys block what needs them and nothing else."""
+        """Asset name -> outcome, upstream first. Failed keys block what needs them and nothing else.
+
+        A failed check stands for all keys of its asset: what descends from them is blocked, published or not.
+        """
         close_runs_of_dead_processes(self.instance)
         self.contract.close_broken_off()
         planner = Planner(self.grid.study, self.grid, self.contract)
         outcomes: dict[str, AssetOutcome] = {}
+        unusable: dict[str, str] = {}  # asset -> the asset whose check failed
         for asset in self.assets:
             keys = wanted.get(asset, ())
-            if keys:
-                outcomes[asset.name] = self._bring_up_to_date(asset, keys, planner)
+            above = next(
+                (unusable[r.asset.name] for r in asset.reads_in(self.grid.study) if r.asset.name in unusable), ""
+            )
+            if above:
+                unusable[asset.name] = above
+            if not keys:
+                continue
+            if above:
+                why = f"needs {above}, which did not pass its check"
+                outcomes[asset.name] = AssetOutcome(blocked={asset.key_text(key): why for key in keys})
+                self.watcher.starts(asset, 0)
+                self.watcher.ends(asset, outcomes[asset.name])
+                continue
+            outcomes[asset.name] = self._bring_up_to_date(asset, keys, planner)
+            if outcomes[asset.name].unchecked:
+                unusable[asset.name] = asset.name
         return outcomes
 
     def _bring_up_to_date(self, asset: StageAsset, keys: Sequence[PipelineKey], planner: Planner) -> AssetOutcome:
@@ -102,8 +122,17 @@ class Runner:
                     outcome.reused += 1
                 else:
                     outcome.computed += 1
+        outcome.unchecked = self._failed_checks(asset, planner)
         self.watcher.ends(asset, outcome)
         return outcome
+
+    def _failed_checks(self, asset: StageAsset, planner: Planner) -> str:
+        """Of what is published, computed now or before: a limit may have changed in between."""
+        if not asset.checks:
+            return ""
+        (plan,) = planner.plan(asset)
+        run = plan.published
+        return failures(verdicts(asset, self.grid.study, run, self.contract)) if run is not None else ""
 
     def _launch(self, asset: StageAsset, keys: Sequence[str]) -> tuple[str, str]:
         """One Dagster run over the hull of `keys`, which are named in a tag. Its id, and why it broke off if it did."""

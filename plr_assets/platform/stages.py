@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.registry import Axis, Method
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from plr_assets.platform.artifacts import ArtifactRef, Product
 
 WHOLE = PipelineKey()  # the one key of an asset without partitions
+
+# What a key reads: (asset, artifact) -> upstream key -> reference.
+Inputs: TypeAlias = "Mapping[tuple[str, str], Mapping[PipelineKey, ArtifactRef]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,28 @@ class Reads:
     required: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says: whether it passed, and the sentence and numbers that show why."""
+
+    passed: bool
+    reason: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check of an asset's published tables. Where it fails, the asset stands and nothing is computed from it.
+
+    judge  study, table of an artifact by its name -> verdict. It computes nothing that is published, so that a
+           changed limit judges what is there again.
+    """
+
+    name: str
+    description: str
+    judge: Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]
+
+
 @dataclass(frozen=True, eq=False)
 class StageAsset:
     """One asset, for every study."""
@@ -66,13 +91,14 @@ class StageAsset:
     tables: Mapping[str, Table]
     settings: tuple[str, ...]
     seeded: bool
-    source: Callable[[Study], str] | None
+    source: Callable[[Study, Inputs], str] | None
     configuration: Callable[[Grid], Any] | None
     present: Callable[[Study, str], bool]
     offered: Callable[[Study], bool]
     exports: Mapping[str, str]
     kinds: tuple[str, ...]
     pool: str | None
+    checks: tuple[Check, ...]
 
     @property
     def partitioned(self) -> bool:
@@ -120,7 +146,7 @@ class Task:
     study: Study
     grid: Grid
     key: PipelineKey
-    inputs: Mapping[tuple[str, str], Mapping[PipelineKey, ArtifactRef]]
+    inputs: Inputs
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def table(self, asset: str, artifact: str | None = None) -> pl.DataFrame:
@@ -205,13 +231,14 @@ def stage_asset(
     tables: Mapping[str, Table] | None = None,
     settings: tuple[str, ...] = (),
     seeded: bool = False,
-    source: Callable[[Study], str] | None = None,
+    source: Callable[[Study, Inputs], str] | None = None,
     configuration: Callable[[Grid], Any] | None = None,
     present: Callable[[Study, str], bool] = lambda _study, _digest: True,
     offered: Callable[[Study], bool] = lambda _: True,
     exports: Mapping[str, str] | None = None,
     kinds: tuple[str, ...] = ("python", "mlflow"),
     pool: str | None = None,
+    checks: Sequence[Check] = (),
 ) -> Callable[[Callable[[Task], Product]], StageAsset]:
     """Declare an asset; the decorated function computes one key, and its docstring is the catalogue's description.
 
@@ -222,13 +249,16 @@ def stage_asset(
     tables         schema of each table that is published.
     settings       fields of the study that the function uses; they enter the fingerprint.
     seeded         whether the function draws random numbers; the study's seed then enters the fingerprint.
-    source         digest of what is read from outside the contract (files on disk).
+    source         digest of what is read from outside the contract (files on disk); gets what the key reads, too.
     configuration  what is read of further configuration, as JSON (texts and colours of figures).
     present        whether what the function writes outside the contract still stands, given the published digest.
     offered        whether a study has this asset at all.
     exports        folder artifact -> place below the study's data folder where its files are copied for people.
     pool           Dagster pool that lets one run at a time do this.
+    checks         what must hold before anything is computed from it; only of an asset without partitions.
     """
+    if checks and keys is not None:
+        raise ValueError("checks judge an asset as a whole; this one has partitions")
 
     def declare(compute: Callable[[Task], Product]) -> StageAsset:
         if not compute.__doc__:
@@ -252,6 +282,7 @@ def stage_asset(
             exports=dict(exports or {}),
             kinds=kinds,
             pool=pool,
+            checks=tuple(checks),
         )
 
     return declare

@@ -11,10 +11,6 @@ from numpy.typing import NDArray
 
 from plr_assets.recordings.file_errors import FileError
 
-# A median of fewer than half of the window's samples may be a median of what is left of a blink. One of seven
-# measured files has a 58-frame dropout right before the blue ramp; that one still passes.
-MIN_PRESENT = 0.5
-
 
 def measure_baseline(
     pupil: NDArray[np.float64],
@@ -23,26 +19,43 @@ def measure_baseline(
     onset_s: float,
     window_s: tuple[float, float],
     rate_hz: float,
+    max_missing: float | None,
+    light: str,
     name: str,
 ) -> float:
     """Median diameter from `onset_s + window_s[0]` to `onset_s + window_s[1]`, both included; unit of `pupil`.
 
     pupil, time_s   (T,) on the common grid, NaN where missing.
-    Raises DataError where fewer than half of the window's samples are present (those before the grid's start count).
+    max_missing     share of the window that may be missing: a median of little may be a median of what is left of a
+                    blink. None: all but one sample. Samples before the grid's start count as missing.
+    light           colour of the light at `onset_s`, for the error.
+    Raises DataError where more is missing.
     """
-    start, end = onset_s + window_s[0], onset_s + window_s[1]
-    tolerance = 1e-6 / rate_hz
-    inside = pupil[(time_s >= start - tolerance) & (time_s <= end + tolerance)]
-    present = inside[~np.isnan(inside)]
-    expected = max(int(np.floor((end - start) * rate_hz + 1e-6)) + 1, inside.size)
-    if present.size < MIN_PRESENT * expected:
+    present, expected = window_samples(pupil, time_s, (onset_s + window_s[0], onset_s + window_s[1]), rate_hz)
+    missing = expected - present.size
+    if not present.size or (max_missing is not None and missing > max_missing * expected):
         raise FileError(
             name,
-            f"baseline lost: {expected - present.size} of {expected} samples missing between "
-            f"{window_s[0]:g} and {window_s[1]:g} s from light onset.",
-            "Leave the recording out, or choose another baseline.window_s.",
+            f"baseline lost: {missing} of {expected} samples missing {_where(window_s, light)}.",
+            "Record again, or choose another baseline.window_s.",
         )
     return float(np.median(present))
+
+
+def window_samples(
+    pupil: NDArray[np.float64], time_s: NDArray[np.float64], window_s: tuple[float, float], rate_hz: float
+) -> tuple[NDArray[np.float64], int]:
+    """The samples present between two moments of `time_s`, both included, and how many there should be."""
+    start, end = window_s
+    tolerance = 1e-6 / rate_hz
+    inside = pupil[(time_s >= start - tolerance) & (time_s <= end + tolerance)]
+    return inside[~np.isnan(inside)], max(int(np.floor((end - start) * rate_hz + 1e-6)) + 1, inside.size)
+
+
+def _where(window_s: tuple[float, float], light: str) -> str:
+    if window_s[1] == 0:
+        return f"in the {-window_s[0]:g} s before {light} onset"
+    return f"between {window_s[0]:g} and {window_s[1]:g} s from {light} onset"
 
 
 def percent_change(diameter: NDArray[np.float64], baseline: float) -> NDArray[np.float64]:

@@ -27,8 +27,6 @@ from plr_assets.recordings.resample import nearest_index, pick_nearest
 from plr_assets.recordings.table import Stimulus
 from plr_assets.study import Study
 
-# Measured files leave up to 18 of 1981 points (0.6 s) empty; one that misses a whole second at either end was cut off.
-MAX_UNCOVERED_S = 1.0
 # In a file in % the baseline is 100 % of itself.
 PERCENT_BASELINE = 100.0
 
@@ -41,7 +39,7 @@ class GriddedTrace:
     pupil    (T,) % change; NaN where the device found no pupil or took no sample.
     light    "red" and "blue" -> (T,) drive.
     stimuli  on the grid's clock (its first sample is 0 s).
-    baseline diameter that 0 % stands for, in the study's unit.
+    baseline diameter that 0 % stands for, in `unit`.   baseline_s   its window on the grid's clock; None in unit "%".
     truth    (T,) % change, or None.   artefact (T,) bool, dropouts not included, or None.
     """
 
@@ -50,6 +48,8 @@ class GriddedTrace:
     light: Mapping[str, Drive]
     stimuli: tuple[Stimulus, ...]
     baseline: float
+    unit: str = "px"
+    baseline_s: tuple[float, float] | None = None
     truth: NDArray[np.float64] | None = None
     artefact: NDArray[np.bool_] | None = None
 
@@ -67,7 +67,7 @@ def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> G
     start_s = _start(trace.time_s, stimuli, study, name)
     since_start = np.arange(study.sampling.n_samples) / rate_hz
     grid_s = start_s + since_start
-    _check_coverage(trace.time_s, grid_s, name)
+    _check_coverage(trace.time_s, grid_s, study.quality.uncovered_s, name)
 
     on_grid = tuple(replace(s, onset_s=s.onset_s - start_s, offset_s=s.offset_s - start_s) for s in stimuli)
     visible = tuple(s for s in on_grid if s.onset_s <= since_start[-1] and s.offset_s >= 0)
@@ -78,14 +78,17 @@ def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> G
         light = {colour: codes[nearest] for colour, codes in drive.items()}
 
     diameter = pick_nearest(trace.time_s, trace.pupil, grid_s, rate_hz)
-    baseline = _baseline(diameter, since_start, visible, study, name)
     in_percent = study.recordings.unit == "%"
+    window_s = None if in_percent else _baseline_window(visible, study, name)
+    baseline = PERCENT_BASELINE if window_s is None else _baseline(diameter, since_start, window_s, study, name)
     gridded = GriddedTrace(
         time_s=grid_s,
         pupil=diameter if in_percent else percent_change(diameter, baseline),
         light=light,
         stimuli=visible,
         baseline=baseline,
+        unit=study.recordings.unit,
+        baseline_s=window_s,
     )
     return _with_annotations(gridded, trace, rate_hz, in_percent) if isinstance(trace, HeaderedTrace) else gridded
 
@@ -114,15 +117,15 @@ def _require_light(stimuli: tuple[Stimulus, ...], colour: str, name: str) -> Sti
         shown = ", ".join(sorted({s.colour for s in stimuli})) or "none"
         raise FileError(
             name,
-            f"there is no {colour} light on the recording (found: {shown}).",
+            f"stimulus slot missing: no {colour} light on the recording (found: {shown}).",
             "Leave it out, or mend sampling.align_onset, baseline.before or stimuli.",
         )
     return light
 
 
-def _check_coverage(time_s: NDArray[np.float64], grid_s: NDArray[np.float64], name: str) -> None:
+def _check_coverage(time_s: NDArray[np.float64], grid_s: NDArray[np.float64], uncovered_s: float, name: str) -> None:
     late, early = time_s[0] - grid_s[0], grid_s[-1] - time_s[-1]
-    if max(late, early) > MAX_UNCOVERED_S:
+    if max(late, early) > uncovered_s:
         which = f"starts {late:.1f} s after" if late > early else f"ends {early:.1f} s before"
         raise FileError(
             name,
@@ -131,22 +134,28 @@ def _check_coverage(time_s: NDArray[np.float64], grid_s: NDArray[np.float64], na
         )
 
 
+def _baseline_window(stimuli: tuple[Stimulus, ...], study: Study, name: str) -> tuple[float, float]:
+    """On the grid's clock."""
+    onset_s = _require_light(stimuli, study.baseline.before, name).onset_s
+    start, end = study.baseline.window_s
+    return onset_s + start, onset_s + end
+
+
 def _baseline(
     diameter: NDArray[np.float64],
     since_start: NDArray[np.float64],
-    stimuli: tuple[Stimulus, ...],
+    window_s: tuple[float, float],
     study: Study,
     name: str,
 ) -> float:
-    if study.recordings.unit == "%":
-        return PERCENT_BASELINE
-    onset_s = _require_light(stimuli, study.baseline.before, name).onset_s
     return measure_baseline(
         diameter,
         since_start,
-        onset_s=onset_s,
+        onset_s=window_s[0] - study.baseline.window_s[0],
         window_s=study.baseline.window_s,
         rate_hz=study.sampling.rate_hz,
+        max_missing=study.quality.baseline_missing[1],
+        light=study.baseline.before,
         name=name,
     )
 

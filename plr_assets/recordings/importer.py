@@ -21,6 +21,7 @@ from plr_assets.recordings.file_errors import FileError, read_bytes
 from plr_assets.recordings.gridded import GriddedTrace, grid_trace
 from plr_assets.recordings.ground_truth import parse_ground_truth
 from plr_assets.recordings.headered_csv import HeaderedTrace, parse_headered_csv
+from plr_assets.recordings.quality import Finding, flags_text, judge
 from plr_assets.recordings.sources import Source, content_hash, find_sources
 from plr_assets.recordings.table import COLOURS, Recordings
 from plr_assets.study import Study
@@ -41,6 +42,7 @@ class _Accepted:
     source: Source
     content: str
     trace: GriddedTrace
+    flags: str | None
 
 
 def import_recordings(study: Study, lookup: Path) -> Imported:
@@ -59,10 +61,10 @@ def import_recordings(study: Study, lookup: Path) -> Imported:
     for source in sources:
         content = contents[source.path]
         try:
-            trace = _read(source, study)
+            trace, flags = _read(source, study)
             if source.path in repeated:
                 raise repeated[source.path]
-            accepted.append(_Accepted(source, content, trace))
+            accepted.append(_Accepted(source, content, trace, flags))
         except FileError as error:
             refused.append(_quarantine_row(source, content, error))
     quarantine = pl.DataFrame(
@@ -79,13 +81,16 @@ def import_recordings(study: Study, lookup: Path) -> Imported:
     return Imported(_table(accepted, study, lookup), quarantine)
 
 
-def _read(source: Source, study: Study) -> GriddedTrace:
+def _read(source: Source, study: Study) -> tuple[GriddedTrace, str | None]:
+    """The recording on the grid, and its flags."""
     name = source.path.name
     if not source.code:
         raise FileError(name, "the file's name does not begin with a subject code.", "Name it <code>_<anything>.csv.")
-    gridded = grid_trace(_parse(source.path, study), study, name)
+    trace = _parse(source.path, study)
+    gridded = grid_trace(trace, study, name)
+    flags = flags_text(_judge(trace, gridded, study, name))
     if study.recordings.ground_truth is None:
-        return gridded
+        return gridded, flags
     if source.truth is None:
         raise FileError(name, "the recording has no ground truth.", "Add it, or leave out recordings.ground_truth.")
     try:
@@ -93,7 +98,17 @@ def _read(source: Source, study: Study) -> GriddedTrace:
     except FileError as error:
         # The report names recordings; the reason says that it is the other file's fault.
         raise FileError(source.truth.name, f"ground truth: {error.problem}", error.remedy, error.row) from error
-    return replace(gridded, truth=truth, artefact=artefact & ~np.isnan(gridded.pupil))
+    return replace(gridded, truth=truth, artefact=artefact & ~np.isnan(gridded.pupil)), flags
+
+
+def _judge(trace: DeviceTrace | HeaderedTrace, gridded: GriddedTrace, study: Study, name: str) -> tuple[Finding, ...]:
+    """The recording's flags. Raises FileError with all reasons if it is to be refused."""
+    findings = judge(trace, gridded, study.quality)
+    refusals = [finding for finding in findings if finding.severity == "refuse"]
+    if refusals:
+        reasons = " ".join(dict.fromkeys(finding.reason for finding in refusals))
+        raise FileError(name, reasons, " ".join(dict.fromkeys(finding.remedy for finding in refusals)))
+    return findings
 
 
 def _parse(path: Path, study: Study) -> DeviceTrace | HeaderedTrace:
@@ -153,4 +168,5 @@ def _table(accepted: list[_Accepted], study: Study, lookup: Path) -> Recordings:
         label=tuple(subject.label for subject in subjects),
         age=np.array([subject.age for subject in subjects]),
         eye=tuple(subject.eye or study.recordings.eye for subject in subjects),
+        flags=tuple(a.flags for a in order),
     )

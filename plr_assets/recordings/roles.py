@@ -12,24 +12,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from plr_assets.errors import DataError
-from plr_assets.recordings.table import Recordings
 
 
-def assign_roles(recordings: Recordings) -> pl.DataFrame:
+def assign_roles(cohort: pl.DataFrame) -> pl.DataFrame:
     """`schemas.ROLES`: subjects with a diagnosis are `evaluated`, those without are `development`.
 
+    cohort   columns recording, subject, label.
     The rule goes by subject: one labelled recording puts all of its subject's recordings among the evaluated, with that
     label. Raises DataError if a subject has two labels, or if no recording is left to develop on.
     """
-    label_of: dict[str, str] = {}
-    for subject, label in zip(recordings.subject, recordings.label, strict=True):
-        if label is not None and label_of.setdefault(subject, label) != label:
-            raise DataError(
-                subject,
-                f"one subject is both {label_of[subject]} and {label}.",
-                "Mend class_label in the subjects table.",
-            )
-    labels = [label_of.get(subject) for subject in recordings.subject]
+    label_of = labels_of_subjects(cohort)
+    labels = [label_of.get(subject) for subject in cohort["subject"]]
     if all(label is not None for label in labels):
         raise DataError(
             "roles",
@@ -38,20 +31,35 @@ def assign_roles(recordings: Recordings) -> pl.DataFrame:
         )
     return pl.DataFrame(
         {
-            "recording": pl.Series(recordings.recording, dtype=pl.String),
-            "subject": pl.Series(recordings.subject, dtype=pl.String),
+            "recording": cohort["recording"],
+            "subject": cohort["subject"],
             "role": pl.Series(["development" if label is None else "evaluated" for label in labels], dtype=pl.String),
             "label": pl.Series(labels, dtype=pl.String),
         }
     )
 
 
+def labels_of_subjects(cohort: pl.DataFrame) -> dict[str, str]:
+    """Subject -> diagnosis, of those that have one. Raises DataError if a subject has two."""
+    label_of: dict[str, str] = {}
+    for subject, label in cohort.select("subject", "label").iter_rows():
+        if label is not None and label_of.setdefault(subject, label) != label:
+            raise DataError(
+                subject,
+                f"one subject is both {label_of[subject]} and {label}.",
+                "Mend class_label in the subjects table.",
+            )
+    return label_of
+
+
 def scored_rows(roles: pl.DataFrame, recording: Sequence[str]) -> tuple[NDArray[np.intp], str]:
     """Which of `recording` a signal method's own score is taken on, and what to put before the names of its metrics.
 
-    The evaluated ones, and nothing. Where none is evaluated (a study without labels), all of them and `development_`:
-    those numbers are of recordings that the method learned from, and say so.
+    The evaluated ones, and nothing. Where none is evaluated (a study without labels), the development recordings and
+    `development_`: those numbers are of recordings that the method learned from, and say so. Never pending ones.
     """
     role = dict(zip(roles["recording"], roles["role"], strict=True))
-    rows = np.flatnonzero([role[name] == "evaluated" for name in recording])
-    return (rows, "") if rows.size else (np.arange(len(recording)), "development_")
+    rows = {
+        wanted: np.flatnonzero([role[name] == wanted for name in recording]) for wanted in ("evaluated", "development")
+    }
+    return (rows["evaluated"], "") if rows["evaluated"].size else (rows["development"], "development_")

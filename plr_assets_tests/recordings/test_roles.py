@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from plr_assets import schemas
@@ -11,7 +12,7 @@ from plr_assets.recordings.roles import assign_roles
 from plr_assets.recordings.table import Recordings
 
 
-def recordings(*labelled: tuple[str, str | None]) -> Recordings:
+def recordings(*labelled: tuple[str, str | None]) -> pl.DataFrame:
     n = len(labelled)
     flat = np.zeros((n, 3), dtype=np.float32)
     return Recordings(
@@ -25,7 +26,7 @@ def recordings(*labelled: tuple[str, str | None]) -> Recordings:
         baseline_unit="px",
         synthetic=True,
         label=tuple(label for _, label in labelled),
-    )
+    ).to_frame()
 
 
 def test_one_labelled_recording_evaluates_all_of_its_subject() -> None:
