@@ -6,6 +6,8 @@ Belongs here: what headered recordings, ground truth and the subjects table shar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
+from zipfile import ZipFile
 
 import numpy as np
 import polars as pl
@@ -16,6 +18,10 @@ from plr_assets.recordings.file_errors import FileError
 
 # How R, pandas and spreadsheets write "no value".
 BLANKS = ("", "NA", "NaN", "nan")
+# 30 minutes at 1000 Hz; processed recordings have 94 columns.
+MAX_ROWS = 2_000_000
+MAX_COLUMNS = 2_000
+MAX_WORKBOOK_BYTES = 256 * 2**20
 
 
 def parse_text_csv(content: bytes, name: str, columns: Sequence[str]) -> pl.DataFrame:
@@ -30,12 +36,37 @@ def parse_text_csv(content: bytes, name: str, columns: Sequence[str]) -> pl.Data
     if "\0" in text:
         row = text[: text.index("\0")].count("\n") + 1
         raise FileError(name, "the file is no plain text (zero bytes).", "Export it again.", row)
+    _check_size(text, name)
     try:
         frame = pl.read_csv(text.encode(), infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise FileError(
             name, "the rows are no table: they differ in length, or a quote is not closed.", "Export it again."
         ) from error
+    return _pick_columns(frame, name, columns)
+
+
+def parse_xlsx(content: bytes, name: str, columns: Sequence[str]) -> pl.DataFrame:
+    """As `parse_text_csv`, of the first sheet of a workbook."""
+    try:
+        with ZipFile(BytesIO(content)) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > MAX_WORKBOOK_BYTES:
+            raise FileError(name, f"the workbook unpacks to {unpacked / 2**20:,.0f} MB.", "Save it as csv, UTF-8.")
+        frame = pl.read_excel(
+            content, engine="calamine", infer_schema_length=0, read_options={"dtypes": "string"}, raise_if_empty=False
+        )
+    except FileError:
+        raise
+    # fastexcel has an error class of its own for every layer of the format
+    except Exception as error:
+        raise FileError(name, "the workbook cannot be read.", "Save it as .xlsx again, or as csv, UTF-8.") from error
+    if not frame.columns:
+        raise FileError(name, "the first sheet is empty.", "Put the table into the first sheet.")
+    return _pick_columns(frame, name, columns)
+
+
+def _pick_columns(frame: pl.DataFrame, name: str, columns: Sequence[str]) -> pl.DataFrame:
     found = [column.strip() for column in frame.columns]
     for column in columns:
         if column not in found:
@@ -44,8 +75,18 @@ def parse_text_csv(content: bytes, name: str, columns: Sequence[str]) -> pl.Data
     if not len(frame):
         raise FileError(name, "there is a header and no row.", "Export it again.")
     wanted = {column: frame.to_series(found.index(column)).alias(column) for column in columns}
-    stripped = pl.DataFrame(list(wanted.values())).select(pl.all().str.strip_chars())
+    stripped = pl.DataFrame(list(wanted.values())).select(pl.all().cast(pl.String).str.strip_chars())
     return stripped.select(pl.when(~pl.all().is_in(BLANKS)).then(pl.all()))
+
+
+def _check_size(text: str, name: str) -> None:
+    """Many columns or rows of nothing are small as bytes and large as a table."""
+    header = text.lstrip().split("\n", 1)[0]
+    separators = max(header.count(separator) for separator in ",;\t")
+    if separators >= MAX_COLUMNS:
+        raise FileError(name, f"the header has more than {MAX_COLUMNS} columns.", "Export only those needed.", 1)
+    if text.count("\n") > MAX_ROWS:
+        raise FileError(name, f"there are more than {MAX_ROWS:,} rows.", "Split the file.")
 
 
 def numbers(column: pl.Series, name: str) -> NDArray[np.float64]:
