@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # A DuckDB file begins with a checksum of 8 bytes, then these.
 _MAGIC = slice(8, 12)
-_SETTINGS = {"memory_limit": "512MB", "threads": "1", "enable_external_access": "true", "autoload_known_extensions": "false"}
+_SETTINGS = {"memory_limit": "512MB", "threads": "1", "autoload_known_extensions": "false"}
 
 
 class SeriDuckDbReader:
@@ -37,7 +37,8 @@ class SeriDuckDbReader:
             with duckdb.connect(str(file.path), read_only=True, config=dict(_SETTINGS)) as database:
                 columns = (
                     "(SELECT table_name AS tbl, column_name AS name FROM information_schema.columns "
-                    "WHERE table_schema = 'main')"
+                    "JOIN information_schema.tables USING (table_schema, table_name) "
+                    "WHERE table_schema = 'main' AND table_type = 'BASE TABLE')"
                 )
 
                 def query(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

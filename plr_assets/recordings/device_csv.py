@@ -34,6 +34,7 @@ _FRAME, _TIME, _PUPIL, _RATE, _LAST_FIXATION, _RED, _GREEN, _BLUE = 0, 1, 2, 5, 
 # Column -> decimals that the device writes. Tells swapped columns apart, where their values could pass.
 _WRITTEN = {_FRAME: 0, _TIME: 2, _PUPIL: 2, 3: 0, 4: 0, _RED: 0, _GREEN: 0, _BLUE: 0}
 _MAX_DIGITS = 12
+_POINT = np.uint8((ord(".") - ord("0")) % 256)
 _MAX_CODE = 255
 # Measured: 29.72-29.99.
 _RATES_HZ = (25.0, 35.0)
@@ -205,17 +206,19 @@ def _parse(rows: _Rows, column: int, decimals: int) -> NDArray[np.float64] | Non
     if width.min() < shortest or width.max() > _MAX_DIGITS:
         return None
     total = np.zeros(len(rows), dtype=np.int64)
-    scale = 1
+    scale, narrowest = 1, int(width.min())
     for place in range(int(width.max())):
-        here = place < width
-        digit = rows.bytes[end - 1 - place].astype(np.int64) - ord("0")
+        # unsigned, so that what comes before "0" is above 9, too
+        digit = rows.bytes[end - (1 + place)] - np.uint8(ord("0"))
         if decimals and place == decimals:
-            if (digit != ord(".") - ord("0")).any():
+            if (digit != _POINT).any():
                 return None
             continue
-        if (((digit < 0) | (digit > 9)) & here).any():
+        if place >= narrowest:
+            digit = np.where(place < width, digit, 0)
+        if (digit > 9).any():
             return None
-        total += np.where(here, digit * scale, 0)
+        total += digit * np.int64(scale)
         scale *= 10
     return np.asarray(np.where(negative, -total, total) / 10.0**decimals)
 

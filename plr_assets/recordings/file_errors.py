@@ -9,6 +9,7 @@ quarantine report. Only `where` names the file, for the person at the terminal.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from plr_assets.errors import DataError
@@ -33,7 +34,7 @@ def read_bytes(path: Path) -> bytes:
     """The content of `path`. Raises FileError if the file system refuses, or if the content is too much for memory."""
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_TEXT_BYTES + 1)
+            content = file.read(min(os.fstat(file.fileno()).st_size, MAX_TEXT_BYTES) + 1)
     except OSError as error:
         raise unreadable(path, error) from error
     if len(content) > MAX_TEXT_BYTES:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plr_assets.recordings.file_errors import FileError, read_bytes
-from plr_assets.recordings.text_csv import first_row, increasing_time, numbers, parse_text_csv
+from plr_assets.recordings.text_csv import first_row, increasing_time, numeric_columns
 from plr_assets.study import ColumnMap
 
 
@@ -52,18 +52,18 @@ def read_headered_csv(path: Path, columns: ColumnMap, unit: str = "px") -> Heade
 def parse_headered_csv(content: bytes, name: str, columns: ColumnMap, unit: str = "px") -> HeaderedTrace:
     """As `read_headered_csv`, of bytes already read. `name` is used in errors only."""
     wanted = [column for column in (columns.time, columns.pupil, columns.truth, columns.artefact) if column is not None]
-    frame = parse_text_csv(content, name, list(dict.fromkeys(wanted)))
-    pupil = numbers(frame[columns.pupil], name)
+    values = numeric_columns(content, name, wanted)
+    pupil = values[columns.pupil]
     if unit != "%":
         pupil = np.where(pupil > 0, pupil, np.nan)
     truth = artefact = None
     if columns.truth is not None:
-        truth = numbers(frame[columns.truth], name)
+        truth = values[columns.truth]
         if (blank := np.isnan(truth)).any():
             raise FileError(name, "ground truth has a gap.", "Fill it, or leave out columns.truth.", first_row(blank))
     if columns.artefact is not None:
-        artefact = parse_flags(numbers(frame[columns.artefact], name), name)
-    return HeaderedTrace(increasing_time(frame[columns.time], name), pupil, truth, artefact)
+        artefact = parse_flags(values[columns.artefact], name)
+    return HeaderedTrace(increasing_time(values[columns.time], name), pupil, truth, artefact)
 
 
 def parse_processed_csv(content: bytes, name: str, unit: str) -> HeaderedTrace:
@@ -71,8 +71,7 @@ def parse_processed_csv(content: bytes, name: str, unit: str) -> HeaderedTrace:
 
     A sample is rejected where `outlier_labels` is 1, or where `pupil_toBeImputed` lacks what `pupil_raw` has.
     """
-    frame = parse_text_csv(content, name, PROCESSED_COLUMNS)
-    column = {key: numbers(frame[key], name) for key in PROCESSED_COLUMNS if key != "time"}
+    column = numeric_columns(content, name, PROCESSED_COLUMNS)
     pupil, truth = column["pupil_raw"], column["denoised"]
     seen = pupil[~np.isnan(pupil)]
     if unit != "%":
@@ -88,7 +87,7 @@ def parse_processed_csv(content: bytes, name: str, unit: str) -> HeaderedTrace:
             raise FileError(name, f"the drive in column {light!r} is negative.", "Export it again.", first_row(wrong))
     labels = parse_flags(column["outlier_labels"], name)
     return HeaderedTrace(
-        time_s=increasing_time(frame["time"], name),
+        time_s=increasing_time(column["time"], name),
         pupil=pupil,
         truth=truth,
         artefact=(labels | np.isnan(column["pupil_toBeImputed"])) & ~np.isnan(pupil),

@@ -86,7 +86,7 @@ def import_recordings(study: Study, lookup: Path, readers: Sequence[Reader] = RE
     """
     check_unit(study)
     sources = find_sources(study)
-    verdicts = judge_sources(sources, study, readers)
+    verdicts = judge_sources(sources, study, readers, subjects_table(study))
     accepted = [verdict for verdict in verdicts if verdict.error is None]
     refused = {_quarantine_row(verdict, verdict.error) for verdict in verdicts if verdict.error is not None}
     rows = sorted(refused, key=lambda row: (row[0], row[2]))
@@ -116,9 +116,16 @@ def check_unit(study: Study) -> None:
         )
 
 
-def judge_sources(sources: Sequence[Source], study: Study, readers: Sequence[Reader] = READERS) -> list[Verdict]:
-    """Every recording of `sources`, read and judged, in their order. One that is refused leaves the others alone."""
-    table = subjects_table(study)
+def judge_sources(
+    sources: Sequence[Source],
+    study: Study,
+    readers: Sequence[Reader] = READERS,
+    table: Mapping[str, Subject] | None = None,
+) -> list[Verdict]:
+    """Every recording of `sources`, read and judged, in their order. One that is refused leaves the others alone.
+
+    table   the subjects table, or None where there is none to compare with.
+    """
     verdicts = [verdict for source in sources for verdict in _verdicts(source, study, readers, table)]
     return _without_repeats(verdicts)
 

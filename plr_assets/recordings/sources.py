@@ -49,13 +49,18 @@ def find_sources(study: Study) -> list[Source]:
             f"{study.name}: recordings.path", f"{study.recordings.path} holds no file.", "Put recordings there."
         )
     subjects = subjects_table(study) or {}
-    truths = _truth_folder(study)
+    truths = truth_files(study)
     sources = []
     for path in sorted(paths, key=lambda p: (p.name, p.as_posix())):
-        code = path.stem.split("_", 1)[0]
+        code = code_of(path)
         truth = None if truths is None else truths.get(path.stem, truths.get(code))
         sources.append(Source(path, code, subjects.get(code, UNKNOWN), truth))
     return sources
+
+
+def code_of(path: Path) -> str:
+    """The subject's original code: the file's name up to the first `_`."""
+    return path.stem.split("_", 1)[0]
 
 
 def subjects_table(study: Study) -> Mapping[str, Subject] | None:
@@ -82,7 +87,8 @@ def _is_csv(path: Path) -> bool:
     return path.suffix.lower() == ".csv" and path.is_file()
 
 
-def _truth_folder(study: Study) -> dict[str, Path] | None:
+def truth_files(study: Study) -> dict[str, Path] | None:
+    """Name without ending -> ground truth file; None where the study names no folder."""
     if study.recordings.ground_truth is None:
         return None
     folder = study.resolve(study.recordings.ground_truth)

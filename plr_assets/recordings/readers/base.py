@@ -7,6 +7,7 @@ format, or the choice among them (`registry`).
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ class RecordingFile:
         self._content: bytes | None = None
         try:
             with path.open("rb") as file:
-                content = file.read(MAX_TEXT_BYTES + 1)
+                content = file.read(min(os.fstat(file.fileno()).st_size, MAX_TEXT_BYTES) + 1)
                 if len(content) <= MAX_TEXT_BYTES:
                     self._content, self.size = content, len(content)
                     self.digest = hashlib.sha256(content).hexdigest()
