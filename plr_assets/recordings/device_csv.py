@@ -68,13 +68,13 @@ def read_device_csv(path: Path) -> DeviceTrace:
 
 def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
     """As `read_device_csv`, of bytes already read. `name` is used in errors only."""
-    if not content.strip():
+    if not content or content.isspace():
         raise FileError(name, "the file is empty.", _EXPORT_AGAIN)
     if len(content) > MAX_BYTES:
         problem = f"the file has {len(content) / 2**20:.0f} MB; a device file has less than {MAX_BYTES // 2**20}."
         raise FileError(name, problem, "Remove it if it is no recording.")
     _check_characters(content, name)
-    rows = _Rows(content.rstrip())
+    rows = _Rows(content)
     lengths = _row_lengths(rows, name)
     values = _leading_values(rows, name)
     _check_blanks(content, name)
@@ -87,8 +87,8 @@ def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
     keep = slice(None, -END_TRANSIENT_FRAMES)
     pupil = np.where(values[_PUPIL] > 0, values[_PUPIL], np.nan)[keep]
     seen = pupil[~np.isnan(pupil)]
-    if seen.size and (median := float(np.median(seen))) < MIN_MEDIAN_PX:
-        problem = f"the median diameter is {median:.1f}: that looks like mm, and the device writes camera pixels."
+    if seen.size and (seen < MIN_MEDIAN_PX).mean() > 0.5:
+        problem = f"most diameters are below {MIN_MEDIAN_PX:g}: they look like mm, and the device writes camera pixels."
         raise FileError(name, problem, "Export the recording in pixels, or read it with a column map.")
     return DeviceTrace(
         time_s=time_s[keep].copy(),
@@ -104,6 +104,8 @@ class _Rows:
 
     def __init__(self, content: bytes) -> None:
         self.text = [row.strip() for row in content.split(b"\n")]
+        while not self.text[-1]:
+            self.text.pop()
         self.bytes = np.frombuffer(b"".join([row[:_HEAD].ljust(_HEAD) for row in self.text]), dtype=np.uint8)
         self.starts = np.arange(len(self.text)) * _HEAD
         self.commas = np.flatnonzero(self.bytes == ord(","))
@@ -143,7 +145,7 @@ def _check_characters(content: bytes, name: str) -> None:
 
 def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
     """(n,) values in each row, the blank that follows the last comma not counted; {75, 76} or {76, 77} occur."""
-    lengths = np.array([row.count(b",") + (not row.endswith(b",")) for row in rows.text], dtype=np.int64)
+    lengths = np.array([row.count(b",") + (row[-1:] != b",") for row in rows.text], dtype=np.int64)
     if (short := np.flatnonzero(lengths < MIN_FIELDS)).size:
         row = int(short[0])
         problem = f"the row has {lengths[row]} comma-separated values, at least {MIN_FIELDS} are needed."

@@ -40,7 +40,9 @@ def checked_subject(label: object, age: object, eye: object, where: str, labels:
     years = float("nan") if age is None else age
     if not isinstance(years, int | float) or years < 0 or years > _MAX_AGE:
         raise FileError(where, f"age is not between 0 and {_MAX_AGE:g} years.", "Mend the age.")
-    return Subject(None if labels is None or label is None else str(label), float(years), None if eye is None else str(eye))
+    return Subject(
+        None if labels is None or label is None else str(label), float(years), None if eye is None else str(eye)
+    )
 
 
 UNKNOWN = Subject(label=None, age=float("nan"), eye=None)

@@ -101,7 +101,9 @@ def empty(_content: bytes, random: Random) -> bytes:
 
 
 def garbage(_content: bytes, random: Random) -> bytes:
-    return random.choice((random.randbytes(random.randint(1, 20_000)), b"," * 70_000, b"0" * 70_000, b"\n" * 70_000 + b"1"))
+    return random.choice(
+        (random.randbytes(random.randint(1, 20_000)), b"," * 70_000, b"0" * 70_000, b"\n" * 70_000 + b"1")
+    )
 
 
 def magic(content: bytes, random: Random) -> bytes:
@@ -114,7 +116,9 @@ def noise(content: bytes, random: Random) -> bytes:
     changed = bytearray(content)
     for _ in range(random.randint(1, 6)):
         at = random.randrange(len(changed))
-        changed[at : at + random.randint(0, 8)] = random.choice((random.randbytes(3), b"\n", b",", b"-", b".", b'"', b""))
+        changed[at : at + random.randint(0, 8)] = random.choice(
+            (random.randbytes(3), b"\n", b",", b"-", b".", b'"', b"")
+        )
     return bytes(changed)
 
 
@@ -170,3 +174,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     zero_bytes, other_encoding, backwards, duplicate_rows, missing_rows, half, empty, garbage, magic, noise, digits,
     windows_line_ends, millimetres, milliseconds, other_protocol,
 )  # fmt: skip
+# They change what stands in certain columns, by number.
+OF_DEVICE_FILES = (millimetres, milliseconds, other_protocol)

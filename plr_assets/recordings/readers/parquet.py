@@ -61,9 +61,7 @@ class RecordingsParquetReader:
         content, code, name = hashlib.sha256(f"{file.digest}:{number}".encode()).hexdigest(), "", ""
         try:
             code, name = str(row["subject"].as_py() or ""), str(row["recording"].as_py() or "")
-            person = checked_subject(
-                row["label"].as_py(), row["age"].as_py(), row["eye"].as_py(), where, study.labels
-            )
+            person = checked_subject(row["label"].as_py(), row["age"].as_py(), row["eye"].as_py(), where, study.labels)
             trace = _trace(row, where, study)
         except FileError as error:
             named = FileError(where, f"recording {number}: {error.problem}", error.remedy)

@@ -54,9 +54,7 @@ def read_seri(query: Query, file: RecordingFile, study: Study) -> Iterator[Parse
             try:
                 yield _recording(query, table, code, rows, where, study)
             except FileError as error:
-                named = FileError(
-                    where, f"table {table}, recording {number}: {error.problem}", error.remedy, error.row
-                )
+                named = FileError(where, f"table {table}, recording {number}: {error.problem}", error.remedy, error.row)
                 content = hashlib.sha256(f"{file.digest}:{table}:{number}".encode()).hexdigest()
                 text = None if code is None else str(code)
                 yield Parsed(named, code=text or "", name=text or "", content=content)

@@ -30,9 +30,9 @@ class DeviceCsvReader:
     def sniff(self, file: RecordingFile, study: Study) -> bool:
         """The first row, or after a header that somebody put there the second, begins as a device row does."""
         rows = file.head.lstrip().split(b"\n", 2)[:2]
-        return any(re.match(rb"[\s\d.+-]+[,;\t][\s\d.,;\t+-]{20,}$", row[:400].rstrip()) is not None for row in rows) or (
-            bool(rows[0].strip()) and _NUMBERS.fullmatch(rows[0]) is not None
-        )
+        return any(
+            re.match(rb"[\s\d.+-]+[,;\t][\s\d.,;\t+-]{20,}$", row[:400].rstrip()) is not None for row in rows
+        ) or (bool(rows[0].strip()) and _NUMBERS.fullmatch(rows[0]) is not None)
 
     def read(self, file: RecordingFile, study: Study) -> Iterator[Parsed]:
         unit = study.recordings.unit
