@@ -23,7 +23,7 @@ class SeriDuckDbReader:
 
     name = "seri_db"
 
-    def sniff(self, file: RecordingFile, study: Study) -> bool:
+    def sniff(self, file: RecordingFile, study: Study) -> bool:  # noqa: ARG002
         return file.head[_MAGIC] == b"DUCK"
 
     def read(self, file: RecordingFile, study: Study) -> Iterator[Parsed]:

@@ -15,7 +15,6 @@ from plr_assets.recordings.file_errors import FileError, read_bytes
 from plr_assets.recordings.text_csv import first_row, increasing_time, numeric_columns
 from plr_assets.study import ColumnMap
 
-
 # The columns of a processed recording that are read; such files have about 94.
 PROCESSED_COLUMNS = ("time", "pupil_raw", "outlier_labels", "pupil_toBeImputed", "denoised", "R", "B")
 # In % change most samples of a recording with two lights are below its baseline; a diameter never is negative.

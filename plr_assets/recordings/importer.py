@@ -133,20 +133,21 @@ def judge_sources(
 def _verdicts(
     source: Source, study: Study, readers: Sequence[Reader], table: Mapping[str, Subject] | None
 ) -> Iterator[Verdict]:
-    name, reader, content = source.path.name, None, _UNREAD
+    name, content = source.path.name, _UNREAD
+    reader: Reader | None = None
     try:
         file = RecordingFile(source.path)
         content = file.digest
         reader = choose_reader(file, study, readers)
         for parsed in reader.read(file, study):
-            yield _verdict(parsed, source, study, reader.name, file.digest, table)
+            yield _verdict(parsed, source, study, reader=reader.name, digest=file.digest, table=table)
     except FileError as error:
         # of a file of many, what was read before stands
-        yield Verdict(name, source.code, source.path.stem, content, reader and reader.name, error=error)
+        yield Verdict(name, source.code, source.path.stem, content, reader.name if reader else None, error=error)
 
 
 def _verdict(
-    parsed: Parsed, source: Source, study: Study, reader: str, digest: str, table: Mapping[str, Subject] | None
+    parsed: Parsed, source: Source, study: Study, *, reader: str, digest: str, table: Mapping[str, Subject] | None
 ) -> Verdict:
     where, code, stem = source.path.name, source.code, source.path.stem
     subject = source.subject
@@ -171,7 +172,7 @@ def _verdict(
     return replace(verdict, trace=trace, flags=findings)
 
 
-def _judge(trace: Trace, gridded: GriddedTrace) -> tuple[Finding, ...]:
+def _judge(_trace: Trace, _gridded: GriddedTrace) -> tuple[Finding, ...]:
     """The one place where the quality gate is asked; it is not there yet."""
     return ()
 

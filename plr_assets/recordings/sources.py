@@ -18,7 +18,6 @@ from plr_assets.recordings.readers.base import file_digest
 from plr_assets.recordings.subjects import UNKNOWN, Subject, read_subjects
 from plr_assets.study import Study
 
-
 # Readers whose files begin with their subject's code.
 ONE_RECORDING_A_FILE = ("device_csv", "headered_csv", "processed_csv")
 

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from plr_assets.recordings.importer import Verdict, import_recordings, judge_sources
 from plr_assets.recordings.file_errors import MAX_TEXT_BYTES
+from plr_assets.recordings.importer import Verdict, import_recordings, judge_sources
 from plr_assets.recordings.sources import Source, find_sources
 from plr_assets.recordings.subjects import UNKNOWN
 from plr_assets.study import Study
@@ -92,7 +92,8 @@ def check(verdict: Verdict, sound: Verdict, content: bytes, kind: str, mutation:
     }
     harmless |= by_kind[kind]
     assert mutation in harmless, f"{mutation} went unnoticed"
-    if mutation not in ("noise", "digits"):
+    # the last cell of a row that was cut off may be a number still: of a processed file that is the blue drive
+    if mutation not in ("noise", "digits") and (kind, mutation) != ("processed_csv", "truncated_rows"):
         assert sound.trace is not None
         assert abs(trace.time_s[0] - sound.trace.time_s[0]) < 0.02, mutation
         both = ~np.isnan(trace.pupil) & ~np.isnan(sound.trace.pupil)

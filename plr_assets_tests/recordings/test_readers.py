@@ -101,7 +101,7 @@ def test_a_database_gives_its_recordings_and_loses_only_the_broken_one(
 @pytest.mark.parametrize("kind", ["duckdb", "sqlite"])
 @pytest.mark.parametrize("cut", [100, 5000, 40_000])
 def test_a_damaged_database_is_refused(
-    cohort: Recordings, simulated: Study, make_study: Callable[..., Study], tmp_path: Path, kind: str, cut: int
+    cohort: Recordings, simulated: Study, make_study: Callable[..., Study], tmp_path: Path, *, kind: str, cut: int
 ) -> None:
     path = simulated.data_dir / "many" / "cohort.db"
     table = long_table(cohort, 0, "PLR2000")

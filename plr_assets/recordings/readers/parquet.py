@@ -36,7 +36,7 @@ class RecordingsParquetReader:
 
     name = "recordings_parquet"
 
-    def sniff(self, file: RecordingFile, study: Study) -> bool:
+    def sniff(self, file: RecordingFile, study: Study) -> bool:  # noqa: ARG002
         return file.head.startswith(b"PAR1")
 
     def read(self, file: RecordingFile, study: Study) -> Iterator[Parsed]:

@@ -52,7 +52,7 @@ def read_seri(query: Query, file: RecordingFile, study: Study) -> Iterator[Parse
         for number, (code, rows) in enumerate(codes[table], 1):
             where = f"{file.name}: {table}, recording {number}"
             try:
-                yield _recording(query, table, code, rows, where, study)
+                yield _recording(query, table, code, rows=rows, where=where, study=study)
             except FileError as error:
                 named = FileError(where, f"table {table}, recording {number}: {error.problem}", error.remedy, error.row)
                 content = hashlib.sha256(f"{file.digest}:{table}:{number}".encode()).hexdigest()
@@ -72,7 +72,7 @@ def _codes(query: Query, table: str, name: str) -> list[tuple[Any, int]]:
     return [(row[0], int(row[1])) for row in rows]
 
 
-def _recording(query: Query, table: str, code: Any, rows: int, where: str, study: Study) -> Parsed:
+def _recording(query: Query, table: str, code: Any, *, rows: int, where: str, study: Study) -> Parsed:
     if code is None or not str(code).strip():
         raise FileError(where, f"subject_code is blank in {rows} row(s).", "Fill it.")
     if rows > MAX_SAMPLES:
@@ -134,7 +134,7 @@ class SeriSqliteReader:
 
     name = "seri_db"
 
-    def sniff(self, file: RecordingFile, study: Study) -> bool:
+    def sniff(self, file: RecordingFile, study: Study) -> bool:  # noqa: ARG002
         return file.head.startswith(b"SQLite format 3\0")
 
     def read(self, file: RecordingFile, study: Study) -> Iterator[Parsed]:

@@ -27,7 +27,7 @@ class DeviceCsvReader:
 
     name = "device_csv"
 
-    def sniff(self, file: RecordingFile, study: Study) -> bool:
+    def sniff(self, file: RecordingFile, study: Study) -> bool:  # noqa: ARG002
         """The first row, or after a header that somebody put there the second, begins as a device row does."""
         rows = file.head.lstrip().split(b"\n", 2)[:2]
         return any(
