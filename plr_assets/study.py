@@ -23,6 +23,9 @@ Colour = Literal["red", "blue", "white"]
 Window = Annotated[tuple[float, float], Field(description="(start, end) in seconds, both included")]
 
 
+ReaderName = Literal["auto", "device_csv", "headered_csv", "processed_csv", "seri_db", "recordings_parquet"]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,19 +42,27 @@ class ColumnMap(_Strict):
 class RecordingFiles(_Strict):
     """Where the recordings of a study lie and how they are written."""
 
-    path: Path = Field(description="a csv file or a folder of them; relative to the study's data folder")
-    reader: Literal["device_csv", "headered_csv"] = "device_csv"
+    path: Path = Field(description="a file or a folder of them; relative to the study's data folder")
+    reader: ReaderName = Field(default="auto", description="auto: each file by its content; a name: that one only")
     columns: ColumnMap | None = Field(default=None, description="headered_csv only")
     unit: Literal["px", "mm", "%"] = Field(default="px", description="unit of the pupil column")
     eye: Literal["left", "right"] | None = None
-    subjects: Path | None = Field(default=None, description="csv: subject_code, class_label, age, eye")
+    subjects: Path | None = Field(default=None, description="csv or xlsx: subject_code, class_label, age, eye")
     ground_truth: Path | None = Field(default=None, description="folder: <subject_code>.csv on the common grid")
+    ground_truth_in_files: bool = Field(default=False, description="the recordings' own files hold it")
 
     @model_validator(mode="after")
     def _columns_belong_to_headered_files(self) -> RecordingFiles:
-        if (self.reader == "headered_csv") != (self.columns is not None):
-            raise ValueError("`columns` is needed by reader headered_csv, and by no other")
+        if self.reader != "auto" and (self.reader == "headered_csv") != (self.columns is not None):
+            raise ValueError("`columns` is needed by reader headered_csv, and used by no other but auto")
+        if self.ground_truth is not None and self.ground_truth_in_files:
+            raise ValueError("`ground_truth` and `ground_truth_in_files` exclude each other")
         return self
+
+    @property
+    def brings_labels(self) -> bool:
+        """Whether the files themselves say who has which diagnosis."""
+        return self.reader in ("seri_db", "recordings_parquet")
 
 
 class Alignment(_Strict):
@@ -250,14 +261,18 @@ class Study(_Strict):
     def _parts_fit_together(self) -> Study:
         if self.simulation is not None and self.origin != "synthetic":
             raise ValueError("`simulation` needs `origin: synthetic`: simulated and clinical recordings never meet")
-        if self.labels is not None and self.recordings.subjects is None:
+        if self.labels is not None and self.recordings.subjects is None and not self.recordings.brings_labels:
             raise ValueError("`labels` needs `recordings.subjects`, the table that holds class_label")
         return self
 
     @property
     def has_ground_truth(self) -> bool:
         columns = self.recordings.columns
-        return self.recordings.ground_truth is not None or (columns is not None and columns.truth is not None)
+        return (
+            self.recordings.ground_truth is not None
+            or self.recordings.ground_truth_in_files
+            or (columns is not None and columns.truth is not None)
+        )
 
     @property
     def synthetic(self) -> bool:

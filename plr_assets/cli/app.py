@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -122,6 +123,23 @@ def leaderboard(
     else:
         console = Console()
         console.print(leaderboard_view(loaded, rows, missing_pipelines(loaded), console.width))
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of them.", exists=True)],
+    study: Annotated[
+        str, typer.Option(help="The study whose grid, unit, columns and subjects table the files have to fit.")
+    ] = "paper",
+) -> None:
+    """Try to import files and say, file by file, what would become of them. Nothing is written.
+
+    Exit code 1 if any is refused. Original names and codes are shown: this is for the person who holds the files.
+    """
+    from plr_assets.cli.validate import validate_files
+
+    if validate_files(paths, study, Console()):
+        raise typer.Exit(FAILED)
 
 
 @app.command()

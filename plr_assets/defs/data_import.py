@@ -103,9 +103,10 @@ def recordings(task: Task) -> Product:
     Files that cannot be used are in the quarantine table with the reason. The lookup from pseudonyms to original codes
     stays in a private file of the data folder and is published nowhere.
     """
+    from plr_assets.platform.duckdb_recordings import all_readers
     from plr_assets.recordings.importer import import_recordings
 
-    found = import_recordings(task.study, lookup_file(task.study))
+    found = import_recordings(task.study, lookup_file(task.study), all_readers())
     cohort = found.recordings
     return Product(
         tables={"recordings": cohort.to_frame(), "quarantine": found.quarantine},
@@ -114,12 +115,14 @@ def recordings(task: Task) -> Product:
             "subjects": len(set(cohort.subject)),
             "flagged": len(cohort) - cohort.flags.count(None),
             "quarantined": found.quarantine["content"].n_unique(),
+            "not_in_subjects_table": len(found.unlisted),
             "dropout_share": float(cohort.dropout.mean()),
         },
         notes={
             "cohort": _by_label(cohort),
             "flags": _by_rule(cohort),
             "quarantine": markdown_table(found.quarantine),
+            **({"not in the subjects table": ", ".join(found.unlisted)} if found.unlisted else {}),
         },
     )
 

@@ -12,10 +12,8 @@ extra value: the row length is a flag, not damage.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +24,22 @@ from plr_assets.recordings.file_errors import FileError, read_bytes
 END_TRANSIENT_FRAMES = 4
 MIN_FIELDS = 12
 N_RING_LIGHTS = 22
-_TIME, _PUPIL, _RED, _BLUE = 1, 2, 9, 11
+# 9 leading columns and 22 lights are 75 values; files since June 2018 carry one more.
+DARK_LENGTHS = (75, 76)
+# 16 times the length of the longest measured file.
+MAX_BYTES = 8 * 2**20
+# Measured baselines are 29-65 px. No pupil has 10 mm, so a smaller median is in mm.
+MIN_MEDIAN_PX = 10.0
+_FRAME, _TIME, _PUPIL, _RATE, _LAST_FIXATION, _RED, _GREEN, _BLUE = 0, 1, 2, 5, 8, 9, 10, 11
+# Column -> decimals that the device writes. Tells swapped columns apart, where their values could pass.
+_WRITTEN = {_FRAME: 0, _TIME: 2, _PUPIL: 2, 3: 0, 4: 0, _RED: 0, _GREEN: 0, _BLUE: 0}
+_MAX_DIGITS = 12
+_POINT = np.uint8((ord(".") - ord("0")) % 256)
+_MAX_CODE = 255
+# Measured: 29.72-29.99.
+_RATES_HZ = (25.0, 35.0)
+# The twelve leading values take some 50 bytes.
+_HEAD = 96
 _ALLOWED = b"0123456789.,- \r\n"
 _EXPORT_AGAIN = "Export the recording from the device again."
 
@@ -55,41 +68,67 @@ def read_device_csv(path: Path) -> DeviceTrace:
 
 def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
     """As `read_device_csv`, of bytes already read. `name` is used in errors only."""
-    if not content.strip():
+    if not content or content.isspace():
         raise FileError(name, "the file is empty.", _EXPORT_AGAIN)
-    rows = [row.strip() for row in content.rstrip().split(b"\n")]
-    _check_characters(content, rows, name)
+    if len(content) > MAX_BYTES:
+        problem = f"the file has {len(content) / 2**20:.0f} MB; a device file has less than {MAX_BYTES // 2**20}."
+        raise FileError(name, problem, "Remove it if it is no recording.")
+    _check_characters(content, name)
+    rows = _Rows(content)
     lengths = _row_lengths(rows, name)
     values = _leading_values(rows, name)
-    if b",," in content or b", ," in content:
-        row = next(index for index, text in enumerate(rows, 1) if b",," in text or b", ," in text)
-        raise FileError(name, "a value is blank.", _EXPORT_AGAIN, row)
-    time_s = values[:, _TIME]
-    if (backwards := np.flatnonzero(np.diff(time_s) <= 0)).size:
-        raise FileError(name, "time is not later than in the row before.", _EXPORT_AGAIN, int(backwards[0]) + 2)
-    if not (values[:, [_RED, _BLUE]] > 0).any():
+    _check_blanks(content, name)
+    _check_counters(values, name)
+    time_s = values[_TIME]
+    if not ((values[_RED] > 0) | (values[_BLUE] > 0)).any():
         raise FileError(
             name, "no light is on in the whole recording.", "Remove the file, or check the stimulus protocol."
         )
-    if len(rows) <= END_TRANSIENT_FRAMES:
-        raise FileError(name, f"{len(rows)} rows are no recording.", _EXPORT_AGAIN)
     keep = slice(None, -END_TRANSIENT_FRAMES)
-    pupil = values[keep, _PUPIL]
+    pupil = np.where(values[_PUPIL] > 0, values[_PUPIL], np.nan)[keep]
+    seen = pupil[~np.isnan(pupil)]
+    if seen.size and (seen < MIN_MEDIAN_PX).mean() > 0.5:
+        problem = f"most diameters are below {MIN_MEDIAN_PX:g}: they look like mm, and the device writes camera pixels."
+        raise FileError(name, problem, "Export the recording in pixels, or read it with a column map.")
     return DeviceTrace(
         time_s=time_s[keep].copy(),
-        pupil=np.where(pupil > 0, pupil, np.nan),
+        pupil=pupil,
         slot=lengths[keep] > lengths.min(),
-        red=values[keep, _RED].copy(),
-        blue=values[keep, _BLUE].copy(),
+        red=values[_RED][keep].copy(),
+        blue=values[_BLUE][keep].copy(),
     )
 
 
-def _check_characters(content: bytes, rows: list[bytes], name: str) -> None:
+class _Rows:
+    """The rows of a file, and their beginnings as one array: what is used lies within `_HEAD` bytes of each."""
+
+    def __init__(self, content: bytes) -> None:
+        self.text = [row.strip() for row in content.split(b"\n")]
+        while not self.text[-1]:
+            self.text.pop()
+        self.bytes = np.frombuffer(b"".join([row[:_HEAD].ljust(_HEAD) for row in self.text]), dtype=np.uint8)
+        self.starts = np.arange(len(self.text)) * _HEAD
+        self.commas = np.flatnonzero(self.bytes == ord(","))
+        self.first_comma = np.searchsorted(self.commas, self.starts)
+        self.n_commas = np.diff(self.first_comma, append=len(self.commas))
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def values(self, column: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Start and end of the value in `column` of every row, one leading blank left out."""
+        start = self.starts if column == 0 else self.commas[self.first_comma + column - 1] + 1
+        end = self.commas[self.first_comma + column]
+        return start + ((self.bytes[start] == ord(" ")) & (start < end)), end
+
+
+def _check_characters(content: bytes, name: str) -> None:
     """Digits, points, minus signs, commas, blanks and line ends; one pass over the bytes, slow only to explain."""
-    if not content.translate(None, _ALLOWED):
+    if not (foreign := content.translate(None, _ALLOWED)):
         return
-    row = next(index for index, text in enumerate(rows, 1) if text.translate(None, _ALLOWED))
-    text = rows[row - 1]
+    position = content.index(foreign[:1])
+    row = content.count(b"\n", 0, position) + 1
+    text = content[content.rfind(b"\n", 0, position) + 1 : position + 200].split(b"\n", 1)[0]
     if b"\0" in content or content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise FileError(name, "the file is no plain text (zero bytes or UTF-16).", _EXPORT_AGAIN, row)
     if re.search(rb"[;\t]", text):
@@ -104,49 +143,148 @@ def _check_characters(content: bytes, rows: list[bytes], name: str) -> None:
     raise FileError(name, "a value is not a number.", _EXPORT_AGAIN, row)
 
 
-def _row_lengths(rows: list[bytes], name: str) -> NDArray[np.int64]:
-    """(n,) values in each row, the blank that follows the last comma not counted; exactly {k, k + 1} occur."""
-    lengths = np.array([row.count(b",") + (not row.endswith(b",")) for row in rows], dtype=np.int64)
+def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
+    """(n,) values in each row, the blank that follows the last comma not counted; {75, 76} or {76, 77} occur."""
+    lengths = np.array([row.count(b",") + (row[-1:] != b",") for row in rows.text], dtype=np.int64)
     if (short := np.flatnonzero(lengths < MIN_FIELDS)).size:
         row = int(short[0])
         problem = f"the row has {lengths[row]} comma-separated values, at least {MIN_FIELDS} are needed."
         raise FileError(name, problem, _EXPORT_AGAIN, row + 1)
-    found = sorted(Counter(lengths.tolist()))
-    if len(found) == 2 and found[1] == found[0] + 1:
-        return lengths
+    found = np.unique(lengths).tolist()
+    # Two thirds of a recording are dark, so the commonest length is the dark one.
+    dark = int(np.bincount(lengths).argmax())
+    if dark - 1 in found and len(found) == 2:
+        dark -= 1
+    wrong = np.flatnonzero((lengths != dark) & (lengths != dark + 1))
+    if wrong.size:
+        row = int(wrong[0])
+        problem = f"the row has {lengths[row]} values where {dark} (dark) or {dark + 1} (light) belong."
+        raise FileError(name, problem, _EXPORT_AGAIN, row + 1)
     if len(found) == 1:
         raise FileError(
             name,
-            f"every row has {found[0]} values, so none is marked as inside a stimulus slot.",
+            f"every row has {dark} values, so none is marked as inside a stimulus slot.",
             "Remove the file if no light was shown; else export it again.",
         )
-    # Two thirds of a recording are dark, so the commonest length is the dark one.
-    dark = Counter(lengths.tolist()).most_common(1)[0][0]
-    row = int(np.flatnonzero((lengths != dark) & (lengths != dark + 1))[0])
-    problem = f"the row has {lengths[row]} values where {dark} (dark) or {dark + 1} (light) belong."
-    raise FileError(name, problem, _EXPORT_AGAIN, row + 1)
+    if dark not in DARK_LENGTHS:
+        wanted = " or ".join(str(length) for length in DARK_LENGTHS)
+        problem = f"rows in the dark have {dark} values, and not {wanted}: columns are missing or were added."
+        raise FileError(name, problem, _EXPORT_AGAIN, 1)
+    return lengths
 
 
-def _leading_values(rows: list[bytes], name: str) -> NDArray[np.float64]:
-    """(n, 12) the first fields of every row; the other fields repeat them and must only not be blank."""
-    try:
-        values = np.array([row.split(b",", MIN_FIELDS)[:MIN_FIELDS] for row in rows]).astype(np.float64)
-    except ValueError:
-        _raise_at_first_bad_number(rows, name)
-    if not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        raise FileError(name, "a value is too large to be a number.", _EXPORT_AGAIN, row + 1)
+def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
+    """Column -> (n,) of the values that are used, the others checked to be what the device writes there."""
+    values: dict[int, NDArray[np.float64]] = {}
+    if (rows.n_commas < MIN_FIELDS).any():
+        raise _bad_number(rows, name)
+    for column, decimals in _WRITTEN.items():
+        parsed = _parse(rows, column, decimals)
+        if parsed is None:
+            raise _bad_number(rows, name)
+        values[column] = parsed
+    start, end = rows.values(_RATE)[0], rows.values(_LAST_FIXATION)[1]
+    width = end - start
+    same = width == width[0]
+    inside = start[:, None] + np.arange(width[0])
+    same &= (rows.bytes[np.minimum(inside, len(rows.bytes) - 1)] == rows.bytes[inside[0]]).all(axis=1)
+    if not same.all() or not re.fullmatch(rb"\d+(, ?\d+){3}", rows.bytes[start[0] : end[0]].tobytes()):
+        _explain_bad_number(rows, name)
+        raise FileError(
+            name,
+            f"columns {_RATE} to {_LAST_FIXATION} (rate, fixation light) are not constant: columns are swapped.",
+            _EXPORT_AGAIN,
+            int(np.flatnonzero(~same)[0]) + 1 if not same.all() else 1,
+        )
     return values
 
 
-def _raise_at_first_bad_number(rows: list[bytes], name: str) -> NoReturn:
-    for index, row in enumerate(rows, 1):
+def _parse(rows: _Rows, column: int, decimals: int) -> NDArray[np.float64] | None:
+    """(n,) the numbers in `column`, or None unless each has exactly `decimals` digits after its point."""
+    start, end = rows.values(column)
+    negative = rows.bytes[start] == ord("-")
+    width = end - start - negative
+    shortest = decimals + 2 if decimals else 1
+    if width.min() < shortest or width.max() > _MAX_DIGITS:
+        return None
+    total = np.zeros(len(rows), dtype=np.int64)
+    scale, narrowest = 1, int(width.min())
+    for place in range(int(width.max())):
+        # unsigned, so that what comes before "0" is above 9, too
+        digit = rows.bytes[end - (1 + place)] - np.uint8(ord("0"))
+        if decimals and place == decimals:
+            if (digit != _POINT).any():
+                return None
+            continue
+        if place >= narrowest:
+            digit = np.where(place < width, digit, 0)
+        if (digit > 9).any():
+            return None
+        total += digit * np.int64(scale)
+        scale *= 10
+    return np.asarray(np.where(negative, -total, total) / 10.0**decimals)
+
+
+def _bad_number(rows: _Rows, name: str) -> FileError:
+    _explain_bad_number(rows, name)
+    return FileError(name, "a value is not written as the device writes it.", _EXPORT_AGAIN)
+
+
+def _explain_bad_number(rows: _Rows, name: str) -> None:
+    """Row by row, only to explain; returns where every number by itself is as the device writes it."""
+    for index, row in enumerate(rows.text, 1):
         for column, field in enumerate(row.split(b",", MIN_FIELDS)[:MIN_FIELDS]):
-            try:
-                float(field)
-            except ValueError:
-                raise FileError(name, f"the value in column {column} is not a number.", _EXPORT_AGAIN, index) from None
-    raise AssertionError("numpy refused a number that Python reads")
+            problem = _wrong_with(field, column)
+            if problem is not None:
+                raise FileError(name, problem, _EXPORT_AGAIN, index)
+
+
+def _wrong_with(field: bytes, column: int) -> str | None:
+    text = field.strip()
+    decimals = _WRITTEN.get(column, 0)
+    if re.fullmatch(rb"-?\d+(\.\d+)?", text) is None:
+        return f"the value in column {column} is not a number."
+    if len(text) > _MAX_DIGITS:
+        return f"the value in column {column} is too large."
+    if re.fullmatch(rb"-?\d+\.\d\d" if decimals else rb"-?\d+", text) is None:
+        written = "two decimals" if decimals else "no decimals"
+        return f"the device writes column {column} with {written}: columns are swapped, or the file was edited."
+    if field.startswith(b"  ") or field != field.rstrip():
+        return f"there are more blanks around column {column} than the device writes."
+    return None
+
+
+def _check_blanks(content: bytes, name: str) -> None:
+    """No value beyond the leading ones is used, but a blank one says that the file was damaged."""
+    text = np.frombuffer(content, dtype=np.uint8)
+    comma = text == ord(",")
+    blank = np.flatnonzero(comma[:-1] & comma[1:])
+    near = np.flatnonzero(comma[:-2] & comma[2:])
+    blank = np.concatenate((blank, near[text[near + 1] == ord(" ")]))
+    if blank.size:
+        row = content.count(b"\n", 0, int(blank.min())) + 1
+        raise FileError(name, "a value is blank.", _EXPORT_AGAIN, row)
+
+
+def _check_counters(values: dict[int, NDArray[np.float64]], name: str) -> None:
+    """Frames are counted without a gap, time runs at about 30 frames a second, drive codes have 8 bits."""
+    time_s = values[_TIME]
+    n = len(time_s)
+    if n <= END_TRANSIENT_FRAMES:
+        raise FileError(name, f"{n} rows are no recording.", _EXPORT_AGAIN)
+    if (backwards := np.flatnonzero(np.diff(time_s) <= 0)).size:
+        raise FileError(name, "time is not later than in the row before.", _EXPORT_AGAIN, int(backwards[0]) + 2)
+    if (uncounted := np.flatnonzero(values[_FRAME] != np.arange(n))).size:
+        problem = "frames are not counted 0, 1, 2, ...: rows are missing, or columns are swapped."
+        raise FileError(name, problem, _EXPORT_AGAIN, int(uncounted[0]) + 1)
+    rate_hz = (n - 1) / (time_s[-1] - time_s[0])
+    if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
+        problem = f"there are {rate_hz:.3g} frames a second, and the device takes 30: time is not in seconds?"
+        raise FileError(name, problem, _EXPORT_AGAIN)
+    for column in (_RED, _GREEN, _BLUE):
+        if (wrong := np.flatnonzero((values[column] < 0) | (values[column] > _MAX_CODE))).size:
+            problem = f"the drive code in column {column} is not between 0 and {_MAX_CODE}."
+            raise FileError(name, problem, _EXPORT_AGAIN, int(wrong[0]) + 1)
 
 
 def write_device_csv(

@@ -61,7 +61,7 @@ def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> G
     first time stamp. Raises DataError if the lights are missing, the file does not cover the grid, or its baseline
     was lost; `name` is the file's, for the error.
     """
-    drive = {"red": trace.red, "blue": trace.blue} if isinstance(trace, DeviceTrace) else None
+    drive = None if trace.red is None or trace.blue is None else {"red": trace.red, "blue": trace.blue}
     stimuli = _stimuli(trace.time_s, drive, study, name)
     rate_hz = study.sampling.rate_hz
     start_s = _start(trace.time_s, stimuli, study, name)
@@ -99,7 +99,7 @@ def _stimuli(
     if study.stimuli is not None:
         return declared_stimuli(study.stimuli)
     if drive is None:
-        raise FileError(name, "files with a header hold no light drive.", "Declare the study's `stimuli`.")
+        raise FileError(name, "the file holds no light drive.", "Declare the study's `stimuli`.")
     return measured_stimuli(time_s, drive)
 
 

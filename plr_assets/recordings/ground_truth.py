@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plr_assets.recordings.file_errors import FileError
 from plr_assets.recordings.headered_csv import parse_flags
-from plr_assets.recordings.text_csv import first_row, increasing_time, numbers, parse_text_csv
+from plr_assets.recordings.text_csv import first_row, increasing_time, numeric_columns
 from plr_assets.study import Sampling
 
 TRUTH_COLUMNS = ("time", "outlier_labels", "denoised")
@@ -22,8 +22,8 @@ def parse_ground_truth(content: bytes, name: str, sampling: Sampling) -> tuple[N
     Raises DataError if the file is not on the common grid (its length, or a time stamp half a period off), has a gap,
     or a flag other than 0 and 1.
     """
-    frame = parse_text_csv(content, name, TRUTH_COLUMNS)
-    time_s = increasing_time(frame["time"], name)
+    columns = numeric_columns(content, name, TRUTH_COLUMNS)
+    time_s = increasing_time(columns["time"], name)
     if len(time_s) != sampling.n_samples:
         raise FileError(
             name,
@@ -33,7 +33,7 @@ def parse_ground_truth(content: bytes, name: str, sampling: Sampling) -> tuple[N
     off = np.abs(time_s - time_s[0] - np.arange(sampling.n_samples) / sampling.rate_hz) > 0.5 / sampling.rate_hz
     if off.any():
         raise FileError(name, "time is not that of the common grid.", "Export it on the study's grid.", first_row(off))
-    truth = numbers(frame["denoised"], name)
+    truth = columns["denoised"]
     if (gap := np.isnan(truth)).any():
         raise FileError(name, "`denoised` has a gap.", "Fill it.", first_row(gap))
-    return truth, parse_flags(numbers(frame["outlier_labels"], name), name)
+    return truth, parse_flags(columns["outlier_labels"], name)

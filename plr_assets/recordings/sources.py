@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from plr_assets.errors import DataError
-from plr_assets.recordings.file_errors import FileError, read_bytes
+from plr_assets.recordings.readers.base import file_digest
 from plr_assets.recordings.subjects import UNKNOWN, Subject, read_subjects
 from plr_assets.study import Study
+
+# Readers whose files begin with their subject's code.
+ONE_RECORDING_A_FILE = ("device_csv", "headered_csv", "processed_csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Source:
 
 
 def find_sources(study: Study) -> list[Source]:
-    """Every csv of the study, in order of its name.
+    """Every file of the study, in order of its name. What it holds is found out by whoever reads it.
 
     The code is the file's name up to the first `_`. Files without a row in the subjects table are unlabelled.
     Raises DataError if a folder, the subjects table, or every file is missing.
@@ -39,28 +42,52 @@ def find_sources(study: Study) -> list[Source]:
     if not root.exists():
         remedy = "Simulate the study first." if study.simulation else "Put the recordings there, or mend the path."
         raise DataError(f"{study.name}: recordings.path", f"there is no {study.recordings.path}.", remedy)
-    paths = [root] if root.is_file() else [path for path in root.rglob("*") if _is_csv(path)]
+    paths = [root] if root.is_file() else _files_below(root, study)
     if not paths:
         raise DataError(
-            f"{study.name}: recordings.path", f"{study.recordings.path} holds no csv file.", "Put recordings there."
+            f"{study.name}: recordings.path", f"{study.recordings.path} holds no file.", "Put recordings there."
         )
-    table = study.recordings.subjects
-    subjects = {} if table is None else read_subjects(study.resolve(table), study.labels)
-    truths = _truth_folder(study)
+    subjects = subjects_table(study) or {}
+    truths = truth_files(study)
     sources = []
     for path in sorted(paths, key=lambda p: (p.name, p.as_posix())):
-        code = path.stem.split("_", 1)[0]
+        code = code_of(path)
         truth = None if truths is None else truths.get(path.stem, truths.get(code))
         sources.append(Source(path, code, subjects.get(code, UNKNOWN), truth))
-    _refuse_repeated_names(sources)
     return sources
+
+
+def code_of(path: Path) -> str:
+    """The subject's original code: the file's name up to the first `_`."""
+    return path.stem.split("_", 1)[0]
+
+
+def subjects_table(study: Study) -> Mapping[str, Subject] | None:
+    """Original subject code -> its row; None where the study names no table."""
+    table = study.recordings.subjects
+    return None if table is None else read_subjects(study.resolve(table), study.labels)
+
+
+def _files_below(root: Path, study: Study) -> list[Path]:
+    """All files but hidden ones, locks of open workbooks, and what the study says is something else."""
+    files = study.recordings
+    not_recordings = [study.data_dir / "private", study.data_dir / "simulated.json"]
+    not_recordings += [study.resolve(path) for path in (files.subjects, files.ground_truth) if path is not None]
+    return [
+        path
+        for path in root.rglob("*")
+        if path.is_file()
+        and not any(part.startswith((".", "~$")) for part in path.relative_to(root).parts)
+        and not any(path == other or other in path.parents for other in not_recordings)
+    ]
 
 
 def _is_csv(path: Path) -> bool:
     return path.suffix.lower() == ".csv" and path.is_file()
 
 
-def _truth_folder(study: Study) -> dict[str, Path] | None:
+def truth_files(study: Study) -> dict[str, Path] | None:
+    """Name without ending -> ground truth file; None where the study names no folder."""
     if study.recordings.ground_truth is None:
         return None
     folder = study.resolve(study.recordings.ground_truth)
@@ -71,13 +98,6 @@ def _truth_folder(study: Study) -> dict[str, Path] | None:
             "Put the ground truth there, or leave the key out.",
         )
     return {path.stem: path for path in folder.iterdir() if _is_csv(path)}
-
-
-def _refuse_repeated_names(sources: list[Source]) -> None:
-    # A recording's number is kept by its file name (`anonymise`), which therefore must be its own.
-    for earlier, later in pairwise(sources):
-        if earlier.path.stem == later.path.stem:
-            raise FileError(later.path.name, "two folders hold a file of this name.", "Rename one of them.")
 
 
 def content_hash(content: bytes) -> str:
@@ -94,8 +114,13 @@ def source_digest(study: Study) -> str:
     by_code: dict[str, list[tuple[str, str]]] = defaultdict(list)
     rows: dict[str, tuple[str | None, str, str | None]] = {}
     for source in find_sources(study):
-        truth = "" if source.truth is None else content_hash(read_bytes(source.truth))
-        by_code[source.code].append((content_hash(read_bytes(source.path)), truth))
+        truth = "" if source.truth is None else file_digest(source.truth)
+        by_code[source.code].append((file_digest(source.path), truth))
         rows[source.code] = (source.subject.label, repr(source.subject.age), source.subject.eye)
+    if study.recordings.reader not in ONE_RECORDING_A_FILE:
+        # codes may stand inside the files; with any row, any recording may change
+        for code, subject in (subjects_table(study) or {}).items():
+            rows[code] = (subject.label, repr(subject.age), subject.eye)
+            by_code.setdefault(code, [])
     entries = sorted([[code, *rows[code], sorted(files)] for code, files in by_code.items()], key=json.dumps)
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()

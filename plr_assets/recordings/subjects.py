@@ -14,11 +14,12 @@ import polars as pl
 
 from plr_assets.errors import did_you_mean
 from plr_assets.recordings.file_errors import FileError, read_bytes
-from plr_assets.recordings.text_csv import first_row, numbers, parse_text_csv
+from plr_assets.recordings.text_csv import first_row, numbers, parse_text_csv, parse_xlsx
 
 _COLUMNS = ("subject_code", "class_label", "age", "eye")
 _EYES = ("left", "right")
 _MAX_AGE = 120.0
+_XLSX_MAGIC = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,20 @@ class Subject:
     label: str | None
     age: float
     eye: str | None
+
+
+def checked_subject(label: object, age: object, eye: object, where: str, labels: tuple[str, str] | None) -> Subject:
+    """What a recording's own file says of its subject. Raises FileError at an unknown label or eye, or a wrong age."""
+    if labels is not None and label is not None and label not in labels:
+        raise FileError(where, f"class_label is none of {', '.join(labels)}.", "Mend it, or the study's `labels`.")
+    if eye is not None and eye not in _EYES:
+        raise FileError(where, f"eye is none of {', '.join(_EYES)}.", "Mend the eye.")
+    years = float("nan") if age is None else age
+    if not isinstance(years, int | float) or years < 0 or years > _MAX_AGE:
+        raise FileError(where, f"age is not between 0 and {_MAX_AGE:g} years.", "Mend the age.")
+    return Subject(
+        None if labels is None or label is None else str(label), float(years), None if eye is None else str(eye)
+    )
 
 
 UNKNOWN = Subject(label=None, age=float("nan"), eye=None)
@@ -43,7 +58,12 @@ def read_subjects(path: Path, labels: tuple[str, str] | None) -> Mapping[str, Su
             path.name, "the subjects table is missing.", "Create it, or mend recordings.subjects in the study."
         )
     name = path.name
-    frame = parse_text_csv(read_bytes(path), name, _COLUMNS)
+    content = read_bytes(path)
+    frame = (
+        parse_xlsx(content, name, _COLUMNS)
+        if content.startswith(_XLSX_MAGIC)
+        else parse_text_csv(content, name, _COLUMNS)
+    )
     codes = frame["subject_code"]
     if (blank := codes.is_null()).any():
         raise FileError(name, "subject_code is blank.", "Fill it, or remove the row.", first_row(blank))

@@ -173,7 +173,7 @@ def test_missing_folder_is_an_error_naming_the_key(simulated: Study, tmp_path: P
 
 
 def test_device_files_in_mm_are_refused(make_study: Callable[..., Study], data_dir: Path, tmp_path: Path) -> None:
-    study = make_study(recordings={"path": "raw", "unit": "mm", "subjects": "subjects.csv"})
+    study = make_study(recordings={"path": "raw", "reader": "device_csv", "unit": "mm", "subjects": "subjects.csv"})
     with pytest.raises(ConfigError, match="unit"):
         import_recordings(study, tmp_path / "lookup.json")
 

@@ -1,0 +1,60 @@
+"""Import of the published number of device files, against the time polars needs merely to read and split them.
+
+Belongs here: that one comparison, and the memory it takes. Does not belong here: the clock (`measure`).
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import polars as pl
+
+GOAL_RATIO = 1.5
+GOAL_MEMORY_MB = 1000.0
+REPEATS = 3
+
+
+def entries(folder: Path | None = None, repeats: int = REPEATS) -> list[dict[str, str | float]]:
+    """`name, value, goal, unit, peer` of each line. `folder` receives the simulated files; else they are temporary."""
+    from plr_assets.recordings.importer import import_recordings
+    from plr_assets.recordings.simulator.files import are_written, write_study_files
+    from plr_assets.study import load_study
+
+    study = load_study("paper")
+    if not are_written(study):
+        write_study_files(study)
+    files = sorted(study.resolve(study.recordings.path).iterdir())
+    ours, peers = [], []
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        # repeat 0 pays for imports and for the disk
+        for repeat in range(repeats + 1):
+            started = time.perf_counter()
+            imported = import_recordings(study, Path(scratch) / "lookup.json")
+            between = time.perf_counter()
+            _read_and_split(files)
+            ended = time.perf_counter()
+            assert len(imported.recordings) == len(files)
+            if repeat:
+                ours.append(between - started)
+                peers.append(ended - between)
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    peer = (
+        f"polars reads {megabytes:.0f} MB as text and splits them in {min(peers):.1f} s; we import in {min(ours):.1f} s"
+    )
+    ratio = median(ours[i] / peers[i] for i in range(repeats))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return [
+        {"name": f"import of {len(files)} device files", "value": ratio, "goal": GOAL_RATIO, "unit": "x", "peer": peer},
+        {"name": "memory of that import", "value": peak, "goal": GOAL_MEMORY_MB, "unit": "MB", "peer": "whole process"},
+    ]
+
+
+def _read_and_split(files: list[Path]) -> None:
+    for path in files:
+        rows = pl.read_csv(path, has_header=False, infer_schema=False, separator="\x01", new_columns=["row"])
+        rows["row"].str.split(", ")
