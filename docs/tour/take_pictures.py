@@ -1,0 +1,368 @@
+"""Takes the pictures of docs/tour.md from the running pages: `make tour`.
+
+Belongs here: which page, what is done on it, and what the picture is called. Does not belong here: words about what is
+seen (`docs/tour.md`).
+
+Nothing is drawn by hand, so that the pictures cannot show a product that does not exist. One partition is really
+materialised, in whatever data and state PLR_DATA_DIR and PLR_STATE name.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+from urllib.parse import quote
+
+import dagster as dg
+from PIL import Image
+from rich.console import Console
+from selenium import webdriver
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from plr_assets.cli.pages import lineage_url
+from plr_assets.cli.views import leaderboard_view
+from plr_assets.errors import PlrError
+from plr_assets.paths import project_root
+from plr_assets.platform.contract import Contract
+from plr_assets.platform.environment import open_instance
+from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
+from plr_assets.platform.leftovers import close_launched_runs
+from plr_assets.platform.results_db import database_path
+from plr_assets.platform.services import only_supervisor, serving, ui_services
+from plr_assets.study import Study, load_study
+
+STUDY = "demo"
+MASK = "LOF"
+IMAGES = project_root() / "docs" / "images"
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# no sandbox: it cannot be had as root, in a container; only our own pages are opened
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--hide-scrollbars",
+)
+_SHARPNESS = 1.5  # pixels a CSS pixel: legible on a dense display, still small as a file
+_COLOURS = 256
+_FIGURE_WIDTH = 1200
+# flat nodes: the whole graph fits into the picture with letters that can be read
+_FACETS_OF_MANY_ASSETS = '["status","partitions"]'
+_FACETS_OF_A_FEW_ASSETS = '["status","partitions","latest-event"]'
+_PAGE_S, _RUN_S = 60.0, 240.0
+_LEADERBOARD_WIDTH = 102  # of its longest line
+_FULL_NAMES = 120  # letters from which on the leaderboard does not abbreviate
+
+
+# An element is replaced while one looks at it; something is in front of it for the moment.
+_PASSING = (StaleElementReferenceException, ElementClickInterceptedException)
+
+
+class TourError(PlrError):
+    """A picture cannot be taken."""
+
+
+class Browser:
+    """A headless Chromium: pages by address, elements by what they say."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def size(self, width: int, height: int) -> None:
+        # emulated: a window's size includes bars that differ between versions
+        screen = {"width": width, "height": height, "deviceScaleFactor": _SHARPNESS, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+    def remember(self, url: str, settings: Mapping[str, str]) -> None:
+        """Put a site's settings where the site keeps them: clicks into menus would differ between versions."""
+        self.driver.get(url)
+        for name, value in settings.items():
+            self.driver.execute_script("localStorage.setItem(arguments[0], arguments[1])", name, value)
+
+    def open(self, url: str) -> None:
+        self.driver.get("about:blank")  # only a change of fragment would not load the page
+        self.driver.get(url)
+
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = _PAGE_S) -> Any:
+        """The first true value of `holds`, which may look at elements that are being replaced."""
+        wait = WebDriverWait(self.driver, seconds, ignored_exceptions=_PASSING)
+        try:
+            return wait.until(lambda _: holds())
+        except TimeoutException:
+            raise TourError(
+                self.driver.current_url,
+                f"there is no {what} after {seconds:.0f} s.",
+                "Look at the page (`make ui`): it may be named otherwise in this version.",
+            ) from None
+
+    def shown(self, xpath: str) -> list[WebElement]:
+        return [found for found in self.driver.find_elements(By.XPATH, xpath) if found.is_displayed()]
+
+    def text(self, text: str) -> WebElement:
+        """The innermost element that says exactly `text`."""
+        found: WebElement = self.until(lambda: self.shown(f"//*[normalize-space(text())='{text}']"), repr(text))[-1]
+        return found
+
+    def click(self, xpath: str) -> None:
+        def clicked() -> bool:
+            found = self.shown(xpath)
+            if found:
+                found[-1].click()
+            return bool(found)
+
+        self.until(clicked, xpath)
+
+    def shoot(self, name: str) -> None:
+        """The page once it has come to rest: two pictures in a row that are the same."""
+        last = b""
+
+        def at_rest() -> bool:
+            nonlocal last
+            before, last = last, self.driver.get_screenshot_as_png()
+            return before == last
+
+        self.until(at_rest, "page at rest")
+        save_png(Image.open(io.BytesIO(last)), name)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Raises TourError if Chromium or its driver is not installed."""
+    chromium = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    chromedriver = shutil.which("chromedriver")
+    for name, path in (("chromium", chromium), ("chromedriver", chromedriver)):
+        if path is None:
+            raise TourError(
+                name, "it is not on the PATH.", "Install both, for instance: apt-get install chromium chromium-driver."
+            )
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(chromium)
+    for flag in _FLAGS:
+        options.add_argument(flag)
+    # a driver that is named: selenium would otherwise look for one to download
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(chromedriver)))
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()
+
+
+def save_png(picture: Image.Image, name: str, width: int | None = None) -> None:
+    if width is not None:
+        picture = picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
+    # few colours and no dithering: screens and plots are flat, so the file is a third of the size. k-means: pale greys
+    # would otherwise take a neighbour's tint
+    small = picture.convert("RGB").quantize(_COLOURS, kmeans=3, dither=Image.Dither.NONE)
+    small.save(IMAGES / name, optimize=True)
+
+
+# -- Dagster ----------------------------------------------------------------------------------------------------------
+
+
+def asset_page(port: int, asset: str, partition: str) -> str:
+    return f"http://127.0.0.1:{port}/assets/{STUDY}/{asset}?view=partitions&partition={quote(partition)}"
+
+
+def lineage(page: Browser, port: int) -> None:
+    page.size(1500, 860)
+    page.remember(
+        f"http://127.0.0.1:{port}",
+        {
+            "dagster-nav-collapsed": "true",
+            "asset-graph-direction": '"vertical"',
+            "asset-node-facets": _FACETS_OF_MANY_ASSETS,
+        },
+    )
+    page.open(lineage_url(STUDY, port))
+    page.click("//button[.//*[@aria-label='panel_show_right']]")
+    page.until(lambda: not page.shown("//input[@placeholder='Jump to…']"), "collapsed list of groups")
+    page.text("outlier_detection")
+    webdriver.ActionChains(page.driver).key_down(Keys.ALT).send_keys("e").key_up(Keys.ALT).perform()
+    page.text("study_figures")
+    page.shoot("lineage.png")
+
+
+def partitions(page: Browser, port: int, pipeline: str) -> None:
+    page.size(1500, 840)
+    page.open(asset_page(port, "bootstrap_results", pipeline))
+    page.text("mlflow_run_id")
+    page.shoot("partitions.png")
+
+
+def backfill(page: Browser, port: int, pipeline: str) -> None:
+    """The dialog for all partitions; it is not launched."""
+    page.size(1280, 800)
+    open_dialog(page, asset_page(port, "bootstrap_results", pipeline))
+    page.click("//*[@role='dialog']//button[normalize-space(.)='All']")
+    page.shoot("backfill.png")
+
+
+def materialize(page: Browser, port: int, instance: dg.DagsterInstance) -> None:
+    page.size(1280, 740)
+    open_dialog(page, asset_page(port, "outlier_masks", MASK))
+    page.shoot("materialize.png")
+    page.click("//*[@role='dialog']//button[normalize-space(.)='Launch 1 run']")
+    link = page.until(lambda: page.shown("//a[normalize-space(.)='View' and contains(@href,'/runs/')]"), "launched run")
+    run_id = str(link[0].get_attribute("href")).rpartition("/")[2]
+
+    def ended() -> dg.DagsterRun | None:
+        run = instance.get_run_by_id(run_id)
+        return run if run is not None and run.is_finished else None
+
+    run = page.until(ended, "end of the run", _RUN_S)
+    if not run.is_success:
+        raise TourError(f"run {run_id}", f"it ended as {run.status.value}.", "Its page says why: `make ui`, Runs.")
+
+
+def open_dialog(page: Browser, url: str) -> None:
+    page.open(url)
+    page.text("mlflow_run_id")
+    page.click("//button[starts-with(normalize-space(.), 'Materialize')]")
+    page.text("Partition selection")
+
+
+def children(page: Browser, port: int) -> None:
+    """The assets that are computed from the mask, with the time of their latest event."""
+    page.size(1280, 700)
+    page.remember(
+        f"http://127.0.0.1:{port}",
+        {"asset-graph-direction": '"horizontal"', "asset-node-facets": _FACETS_OF_A_FEW_ASSETS},
+    )
+    page.open(f"http://127.0.0.1:{port}/assets/{STUDY}/outlier_masks?view=lineage&lineageScope=downstream")
+    page.text("signal_figures")
+
+    def details() -> bool:  # nodes show their facets from some magnification on
+        page.click("//button[.//*[@aria-label='zoom_in']]")
+        return bool(page.shown("//*[text()='Latest event']"))
+
+    page.until(details, "node with 'Latest event'")
+    page.shoot("children.png")
+
+
+# -- MLflow, terminal, figures ----------------------------------------------------------------------------------------
+
+
+def mlflow_run(page: Browser, port: int, pipeline: str) -> None:
+    contract = Contract(STUDY)
+    run = contract.latest("bootstrap_results", pipeline)
+    if run is None:
+        raise not_run_yet()
+    fragment = contract.run_url(run.run_id, "PLR_Classification").partition("#")[2]
+    page.size(1360, 920)
+    page.remember(
+        f"http://127.0.0.1:{port}",
+        {
+            "mlflow.workflowType_v1": '"machine_learning"',
+            "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+            "mlflow.assistant.panelOpen_v1": "false",
+        },
+    )
+    page.open(f"http://127.0.0.1:{port}/#{fragment}")
+    page.text("auroc")
+    page.shoot("mlflow_run.png")
+
+
+def leaderboard_picture(study: Study) -> None:
+    console = Console(record=True, width=_LEADERBOARD_WIDTH, file=io.StringIO())
+    console.print(leaderboard_view(study, leaderboard(study), missing_pipelines(study), _FULL_NAMES))
+    svg = console.export_svg(title=f"plr leaderboard {STUDY}")
+    # the fonts would be asked of another server; letters have their widths in the file, so any monospace will do
+    svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
+    svg = svg.replace("Fira Code,", "DejaVu Sans Mono, Menlo, Consolas,")
+    (IMAGES / "leaderboard.svg").write_text(svg, encoding="utf-8")
+
+
+def figures(study: Study, pipeline: str) -> None:
+    folder = study.data_dir / "figures"
+    for path, name in (
+        (folder / "pipelines" / f"{pipeline}.png", "pipeline_figure.png"),
+        (folder / "study" / "auroc_heatmap__simple.png", "heatmap.png"),
+    ):
+        with Image.open(path) as picture:
+            save_png(picture, name, _FIGURE_WIDTH)
+
+
+# -- all of them ------------------------------------------------------------------------------------------------------
+
+
+def not_run_yet() -> TourError:
+    return TourError(f"study {STUDY}", "it has not been run with this data and state.", "Run it first: make run.")
+
+
+def best_pipeline(study: Study, instance: dg.DagsterInstance) -> str:
+    """The pipeline of rank 1. Raises TourError if the study was not run, or its events are in another state."""
+    if not database_path(study.data_dir).is_file():
+        raise not_run_yet()
+    if instance.get_latest_materialization_event(dg.AssetKey([STUDY, "bootstrap_results"])) is None:
+        raise not_run_yet()
+    ranked = leaderboard(study)
+    return str(ranked.filter(ranked["rank"] == 1)["pipeline"].item())
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as first, socket.socket() as second:
+        for probe in (first, second):
+            probe.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]
+
+
+def take_pictures(console: Console) -> None:
+    study = load_study(STUDY)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    # PLR_MLFLOW_UI is left alone: the links that the materialisation stores lead to where `make ui` serves
+    with open_instance() as instance, only_supervisor(), browser() as page:
+        pipeline = best_pipeline(study, instance)
+        figures(study, pipeline)
+        leaderboard_picture(study)
+        port, mlflow_port = free_ports()
+        console.print("starting the pages ...")
+        try:
+            with serving(ui_services(port, mlflow_port)):
+                console.print("taking pictures ...")
+                lineage(page, port)
+                partitions(page, port, pipeline)
+                backfill(page, port, pipeline)
+                materialize(page, port, instance)
+                children(page, port)
+                mlflow_run(page, mlflow_port, pipeline)
+        finally:
+            close_launched_runs(instance)
+    for path in sorted(IMAGES.iterdir()):
+        console.print(f"  {path.relative_to(project_root())}  {path.stat().st_size / 1000:.0f} kB", highlight=False)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, _interrupt)  # the services would outlive a process that ends at once
+    console = Console()
+    try:
+        take_pictures(console)
+    except PlrError as error:
+        console.print(f"{error.where}: {error.problem}\n{error.remedy}", style="red", markup=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
