@@ -12,7 +12,7 @@ ifneq ($(PIP_INDEX_URL),)
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: run ui test test-slow bench lint lock clean help
+.PHONY: run ui tour test test-slow bench lint lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make ui      Dagster on http://127.0.0.1:3000, MLflow on http://127.0.0.1:5000 (PORT=, MLFLOW_PORT=)"
 	@echo "make test    install, run the fast tests (make test-slow: the rest)"
 	@echo "make bench   what the platform costs beside plain scripts; writes benchmarks/latest.json"
+	@echo "make tour    take the pictures of docs/tour.md again (needs chromium and chromedriver)"
 	@echo "make lint    ruff, mypy, import rules"
 	@echo "make clean   remove the demo's results, caches and the environment"
 
@@ -41,6 +42,9 @@ test-slow: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+tour: $(STAMP)
+	@$(BIN)/python docs/tour/take_pictures.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -212,5 +212,6 @@ def _products(task: Task, drawn: dict[str, tuple[Any, Figure]]) -> Product:
             tables = {"table": data} if isinstance(data, pl.DataFrame) else data
             save_figure(figure, folder, name, tables, {"study": task.study.name, "inputs": provenance})
 
-    notes = {name: inline_png(thumbnail(figure), name) for name, (_, figure) in drawn.items()}
+    titles = dict.fromkeys(drawn, "figure") if len(drawn) == 1 else {name: name for name in drawn}
+    notes = {titles[name]: inline_png(thumbnail(figure), name) for name, (_, figure) in drawn.items()}
     return Product(folders={"figure": write}, notes=notes)

@@ -156,6 +156,6 @@ def _emit(
         yield dg.Output(None)
     for result in results:
         if result.run is not None:
-            context.log_event(events.materialization(context.asset_key, asset, result, pointers, contract))
+            context.log_event(events.materialization(context, asset, result, pointers, contract))
     if failed:
         raise dg.Failure(events.failure_summary(asset, failed, len(results)), allow_retries=False)

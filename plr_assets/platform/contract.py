@@ -122,7 +122,7 @@ class Contract:
         """Log `staged` (written by `write_product`) as a FINISHED run, and return it."""
         digest = product_digest(artifacts)
         published_before = self._index  # read before there is a new run, which would be found as well
-        run = self._start(draft)
+        run = self._start(draft, seconds)
         run_id = run.info.run_id
         with self._ends_as_failed(run_id):
             self._client.log_artifacts(run_id, str(staged))
@@ -161,7 +161,8 @@ class Contract:
         self._failed[draft.asset, draft.key] = failed
         return failed
 
-    def _start(self, draft: Draft) -> Run:
+    def _start(self, draft: Draft, seconds: float = 0.0) -> Run:
+        """A run that began `seconds` ago: its duration is that of the computation."""
         tags = {
             "plr.study": self.study,
             "plr.asset": draft.asset,
@@ -173,7 +174,10 @@ class Contract:
             **draft.tags,
         }
         return self._client.create_run(
-            self._experiment_id(draft.experiment), run_name=draft.key, tags=tags, start_time=int(time.time() * 1000)
+            self._experiment_id(draft.experiment),
+            run_name=draft.key,
+            tags=tags,
+            start_time=int((time.time() - seconds) * 1000),
         )
 
     def _log(

@@ -58,15 +58,21 @@ def _rules(column: Column) -> list[str]:
 
 
 def materialization(
-    key: dg.AssetKey, asset: StageAsset, result: KeyResult, pointers: Mapping[str, str], contract: Contract
+    context: dg.AssetExecutionContext,
+    asset: StageAsset,
+    result: KeyResult,
+    pointers: Mapping[str, str],
+    contract: Contract,
 ) -> dg.AssetMaterialization:
     """One key's event, with its own data version."""
     return dg.AssetMaterialization(
-        asset_key=key,
+        asset_key=context.asset_key,
         partition=result.text if asset.partitioned else None,
         metadata=metadata(asset, result, contract),
         tags={
             "dagster/data_version": version(result).value,
+            # Dagster reads none of the tags below without it, and then calls whatever is newer changed
+            "dagster/code_version": context.run.run_id,
             "dagster/data_version_is_user_provided": "true",
             **pointers,
         },

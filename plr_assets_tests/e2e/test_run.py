@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
 
 from plr_assets.classification.catboost import CatBoost
 from plr_assets.cli import main
+from plr_assets.definitions import build_definitions
 from plr_assets.errors import RecordingError
 from plr_assets.grid import grid_of
 from plr_assets.imputation.linear import LinearInterpolation
 from plr_assets.outlier_detection.human import human_mask
+from plr_assets.platform.assets import asset_key
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
 from plr_assets.platform.results_db import database_path, opened, read_table
@@ -39,7 +42,7 @@ from plr_assets_tests.e2e.lab import (
 
 POISONED = ("reconstructions", "LOF__linear")
 ONE = "outlier=LOF imputer=linear classifier=LogisticRegression"
-FIGURES_OF_ONE = ("signal_figures", "pipeline_figures", "study_figures")
+FIGURES_OF_ONE = ("recording_figures", "signal_figures", "pipeline_figures", "study_figures")
 
 
 def run_ids(lab: Lab) -> dict[Place, str]:
@@ -303,3 +306,28 @@ def test_a_corrupted_file_is_quarantined_with_its_reason_and_the_rest_goes_on(la
     assert all(quarantine["remedy"])
     assert run.artifacts["recordings"].rows == 28
     assert not to_do(lab.plans()) & {("evaluation", "simple__LOF__linear__LogisticRegression")}
+
+
+def test_dagster_tells_stale_partitions_by_content_and_not_by_time(lab: Lab) -> None:
+    """A parent that is materialised again unchanged leaves its children fresh; a changed one, only its own stale."""
+    from dagster._core.definitions.data_version import CachingStaleStatusResolver
+    from dagster._core.loader import LoadingContextForTest
+
+    graph = build_definitions(lab.study()).resolve_asset_graph()
+    parent, child = asset_key("trial", "outlier_masks"), asset_key("trial", "reconstructions")
+    (newest, *_) = lab.materialized(("outlier_masks", "LOF"))
+    with lab.instance() as instance:
+
+        def statuses() -> dict[str, str]:
+            resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+            return {key: resolver.get_status(child, key).value for key in ("pupil-gt__linear", "LOF__linear")}
+
+        def materialise_again(**tags: str) -> None:
+            event = dg.AssetMaterialization(parent, partition="LOF", tags={**(newest.tags or {}), **tags})
+            instance.report_runless_asset_event(event)
+
+        assert statuses() == {"pupil-gt__linear": "FRESH", "LOF__linear": "FRESH"}
+        materialise_again()
+        assert statuses() == {"pupil-gt__linear": "FRESH", "LOF__linear": "FRESH"}
+        materialise_again(**{"dagster/data_version": "another"})
+        assert statuses() == {"pupil-gt__linear": "FRESH", "LOF__linear": "STALE"}

@@ -8,7 +8,6 @@ import json
 import logging
 import pickle
 import shutil
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from plr_assets.platform.artifacts import (
     write_product,
 )
 from plr_assets.platform.contract import CONTRACT_VERSION, Contract, Draft, PublishedRun
-from plr_assets.platform.processes import lives
+from plr_assets.platform.processes import lives, this_process
 
 ASSET, KEY, EXPERIMENT = "outlier_masks", "LOF", "PLR_OutlierDetection"
 DRAFT = Draft(ASSET, KEY, EXPERIMENT, fingerprint="f1", parameters={"outlier_detection": KEY}, tags={})
@@ -542,7 +541,7 @@ def test_a_run_that_a_dead_process_left_running_is_marked_killed_and_a_living_on
     contract: Contract, publish: Publish, client: Any
 ) -> None:
     run = publish(contract)
-    dead = _foreign(client, run, {"plr.process": f"{socket.gethostname()}:1:0"}, status="RUNNING")
+    dead = _foreign(client, run, {"plr.process": f"{this_process().partition(':')[0]}:1:0"}, status="RUNNING")
     living = _foreign(client, run, {}, status="RUNNING")
     assert contract.close_broken_off() == [dead]
     assert client.get_run(dead).info.status == "KILLED"
