@@ -64,8 +64,8 @@ def simulate_cohort(simulation: Simulation, seed: int) -> tuple[SimulatedRecordi
     subjects = _draw_subjects(simulation, seed)
     streams = [generator(seed, "simulator", subject.code, "device") for subject in subjects]
     protocols = [draw_protocol(rng) for rng in streams]
-    frames = [draw_frame_times(rng) for rng in streams]
-    fine: NDArray[np.float64] = np.arange(int(DEVICE.last_frame_s.high / _STEP_S) + 2, dtype=np.float64) * _STEP_S
+    frames = [draw_frame_times(rng, protocol) for rng, protocol in zip(streams, protocols, strict=True)]
+    fine: NDArray[np.float64] = np.arange(int(max(f[-1] for f in frames) / _STEP_S) + 2, dtype=np.float64) * _STEP_S
     open_pupil = np.ones((len(subjects), len(fine)))
     for colour in _COLOURS:
         code = np.stack([protocol.code(fine, colour) for protocol in protocols])
@@ -98,6 +98,8 @@ def _draw_subject(code: str, label: str | None, seed: int) -> SimulatedSubject:
     )
     shared = {
         "half_saturation_code": PHYSIOLOGY.half_saturation_code.sample(rng),
+        "onset_share": PHYSIOLOGY.onset_share.sample(rng),
+        "quick_tau_s": PHYSIOLOGY.quick_redilation_tau_s.sample(rng),
         "fast_tau_s": PHYSIOLOGY.fast_redilation_tau_s.sample(rng),
         "slow_tau_s": PHYSIOLOGY.slow_redilation_tau_s.sample(rng),
     }
@@ -125,6 +127,8 @@ def _draw_response(
         "max_constriction": healthy * (1 - maximum.loss * severity),
         "sustained": colour.sustained.control.sample(rng) * (1 - colour.sustained.loss * severity),
         "slow_weight": colour.slow_weight.control.sample(rng) * (1 - colour.slow_weight.loss * severity),
+        "threshold_code": colour.threshold_code.sample(rng),
+        "onset_delay_s": colour.onset_delay_s.sample(rng),
     }
 
 
