@@ -129,6 +129,7 @@ def _draw_response(
         "slow_weight": colour.slow_weight.control.sample(rng) * (1 - colour.slow_weight.loss * severity),
         "threshold_code": colour.threshold_code.sample(rng),
         "onset_delay_s": colour.onset_delay_s.sample(rng),
+        "quick_share": colour.quick_share,
     }
 
 

@@ -108,6 +108,7 @@ class ColourResponse:
     slow_weight: Effect
     threshold_code: LogNormal
     onset_delay_s: Normal
+    quick_share: float  # of the redilation that starts quickly
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +137,17 @@ class PhysiologyParameters:
                 sustained=Effect(Normal(0.95, 0.05, 0.55, 1.0), 0.20),
                 slow_weight=Effect(Normal(0.24, 0.06, 0.05, 0.5), 0.55),
                 threshold_code=LogNormal(0.9, 0.10, 0.6, 1.2),
-                onset_delay_s=Normal(0.40, 0.03, 0.25, 0.55),
+                onset_delay_s=Normal(0.43, 0.02, 0.3, 0.55),
+                quick_share=0.64,
             ),
             "red": ColourResponse(
                 # 0.42 on top of what blue has left gives the measured 44 % of the pre-blue baseline
                 max_constriction=Effect(Normal(0.42, 0.08, 0.12, 0.68), 0.22),
                 sustained=Effect(Normal(0.90, 0.06, 0.5, 1.0), 0.08),
-                slow_weight=Effect(Normal(0.13, 0.03, 0.0, 0.3), 0.0),
+                slow_weight=Effect(Normal(0.15, 0.03, 0.0, 0.3), 0.0),
                 threshold_code=LogNormal(1.0, 0.06, 0.8, 1.3),
-                onset_delay_s=Normal(0.52, 0.04, 0.35, 0.70),
+                onset_delay_s=Normal(0.52, 0.03, 0.35, 0.70),
+                quick_share=0.75,
             ),
         }
     )
@@ -161,18 +164,17 @@ class PhysiologyParameters:
     # with 21-75 %/s (measured). Above, it follows the rest of the ramp (Naka-Rushton). The share of the former makes
     # the type: maximum after 2.5 s in the most transient file, at the end of the light in others (measured).
     threshold_exponent: float = 4.0
-    onset_share: Normal = Normal(0.71, 0.07, 0.45, 0.95)
+    onset_share: Normal = Normal(0.61, 0.06, 0.4, 0.9)
     half_saturation_code: LogNormal = LogNormal(36.0, 0.30, 12.0, 80.0)
     exponent: float = 0.8
     # sphincter: two poles, of which the second also smooths the dilation
     constriction_tau_s: float = 0.18
     muscle_tau_s: float = 0.12
-    adaptation_tau_s: float = 3.3  # domain B3.8: 2-4 s
+    adaptation_tau_s: float = 4.0  # domain B3.8: 2-4 s
     # Redilation starts quickly (23-64 %/s) and goes on slowly: one exponential fitted over both measures 0.5-4.3 s
     # after blue, 0.6-2.4 s after red.
-    quick_share: float = 0.64
-    quick_redilation_tau_s: LogNormal = LogNormal(0.50, 0.25, 0.25, 1.2)
-    fast_redilation_tau_s: LogNormal = LogNormal(3.0, 0.30, 1.0, 6.0)
+    quick_redilation_tau_s: LogNormal = LogNormal(0.44, 0.08, 0.25, 1.0)
+    fast_redilation_tau_s: LogNormal = LogNormal(3.6, 0.30, 1.0, 7.0)
     # melanopsin: on 3 s, off ~15 s, so that blue has not ended when red starts 22 s later
     slow_on_tau_s: float = 3.0
     slow_redilation_tau_s: LogNormal = LogNormal(15.0, 0.20, 8.0, 25.0)
@@ -182,7 +184,7 @@ class PhysiologyParameters:
     # measured baseline before red: 76-107 % of the one before blue; part of it is the slow blue response
     trend: Normal = Normal(-0.02, 0.05, -0.15, 0.09)
     # camera noise measured 0.5-1.2 %, 2.8 % in the worst of seven; a little more with age
-    noise: LogNormal = LogNormal(0.0092, 0.28, 0.0055, 0.03)
+    noise: LogNormal = LogNormal(0.0098, 0.26, 0.006, 0.03)
     noise_per_year_over_57: float = 0.005
 
 

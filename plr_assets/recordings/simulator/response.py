@@ -34,6 +34,7 @@ class ResponseParameters:
     slow_weight: Signal
     threshold_code: Signal
     onset_delay_s: Signal
+    quick_share: Signal
     half_saturation_code: Signal
     onset_share: Signal
     quick_tau_s: Signal
@@ -58,7 +59,8 @@ def constriction(code: NDArray[np.int64], step_s: float, subject: ResponseParame
     closing = np.clip(drive - gain[:, None] * adaptation, 0.0, None)
     quick = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.quick_tau_s)
     lasting = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.fast_tau_s)
-    fast = PHYSIOLOGY.quick_share * quick + (1 - PHYSIOLOGY.quick_share) * lasting
+    quick_share = subject.quick_share[:, None]
+    fast = quick_share * quick + (1 - quick_share) * lasting
     shape = (1 - weight) * fast / fast.max(axis=1, keepdims=True) + weight * slow
     shape = follow(shape, step_s, PHYSIOLOGY.muscle_tau_s, PHYSIOLOGY.muscle_tau_s)
     return np.asarray(subject.max_constriction[:, None] * shape / shape.max(axis=1, keepdims=True))
