@@ -80,16 +80,19 @@ def _draw_subjects(simulation: Simulation, seed: int) -> list[SimulatedSubject]:
     counts = {"control": simulation.control, "glaucoma": simulation.glaucoma, None: simulation.unlabelled}
     labels = [label for label, count in counts.items() for _ in range(count)]
     order = generator(seed, "simulator", "order").permutation(len(labels))
-    return [_draw_subject(f"PLR{1001 + place}", labels[index], seed) for place, index in enumerate(order)]
+    return [
+        _draw_subject(f"PLR{1001 + place}", labels[index], match_age=simulation.match_age, seed=seed)
+        for place, index in enumerate(order)
+    ]
 
 
-def _draw_subject(code: str, label: str | None, seed: int) -> SimulatedSubject:
+def _draw_subject(code: str, label: str | None, *, match_age: bool, seed: int) -> SimulatedSubject:
     rng = generator(seed, "simulator", code, "subject")
     hidden = "glaucoma" if rng.random() < PHYSIOLOGY.unlabelled_glaucoma else "control"
     truth = label or hidden
     drawn = PHYSIOLOGY.severity.sample(rng)
     severity = drawn if truth == "glaucoma" else 0.0
-    age = round(PHYSIOLOGY.age[truth].sample(rng))
+    age = round(PHYSIOLOGY.age["glaucoma" if match_age else truth].sample_within(rng))
     size_mm = PHYSIOLOGY.size_at_20_mm.sample(rng) + PHYSIOLOGY.size_per_year_mm * (age - 20)
     latency = (
         PHYSIOLOGY.latency_s.sample(rng)
