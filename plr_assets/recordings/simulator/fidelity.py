@@ -41,6 +41,7 @@ _TAUS_S = np.geomspace(0.2, 12.0, 60)
 _LONGEST_BLINK_FRAMES = 15
 # a dropped frame at the edge of a slot moves what is measured there by one, and two blinks may touch
 _ALL_INSIDE = 0.96
+_CLEAN_ONSET_PERCENT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Quantity:
     of: Of
     section: str
     digits: int = 1
+
+    @property
+    def half_digit(self) -> float:
+        """The measured range is printed rounded."""
+        return 0.5 * 10.0**-self.digits + 1e-9
 
 
 def _per_colour(name: str, unit: str, blue: tuple[float, float], red: tuple[float, float], digits: int) -> list[Quantity]:
@@ -120,8 +126,9 @@ class Fidelity:
 
     @property
     def faithful(self) -> bool:
-        """As the module says. Times and tau carry the rounding of the printed range."""
-        low, high = self.quantity.low, self.quantity.high
+        """As the module says."""
+        half = self.quantity.half_digit
+        low, high = self.quantity.low - half, self.quantity.high + half
         if self.quantity.of != "person":
             return self.inside >= _ALL_INSIDE
         return low <= self.p12 and self.p88 <= high and self.p95 - self.p5 >= (high - low) / 3
@@ -203,6 +210,9 @@ def _response(time_s: Values, percent: Values, on: float, off: float) -> dict[st
     before = np.median(even[(even_s >= on - 1) & (even_s < on)])
     lit = (even_s >= on) & (even_s <= off + 1)
     lowest = int(np.flatnonzero(lit)[np.argmin(even[lit])])
+    # as on the real files, only onsets that can be told from hippus
+    waiting = even[(even_s >= on - 1) & (even_s < on + 0.3)]
+    clean = bool(np.abs(waiting - before).max() < _CLEAN_ONSET_PERCENT)
     # hippus may cross -5 % before the light is answered: the last crossing before half of the constriction counts
     half = int(np.flatnonzero((even_s > on) & (even < (before + even[lowest]) / 2))[0])
     above = np.flatnonzero((even_s > on) & (even >= before - 5) & (np.arange(len(even)) < half))
@@ -211,7 +221,7 @@ def _response(time_s: Values, percent: Values, on: float, off: float) -> dict[st
     turn += int(np.argmin(even[turn : turn + 30]))
     fitted = (even_s >= even_s[turn]) & (even_s <= off + 10)
     return {
-        "lag from first light to -5 %": float(even_s[above[-1] + 1] - on) if above.size else float("nan"),
+        "lag from first light to -5 %": float(even_s[above[-1] + 1] - on) if above.size and clean else float("nan"),
         "maximal constriction": float(100 - even[lowest]),
         "time of the maximum after first light": float(even_s[lowest] - on),
         "peak constriction speed": float(-speed[(even_s > on) & (even_s <= off)].min()),
@@ -270,7 +280,7 @@ def compare(cohort: Iterable[SimulatedRecording]) -> list[Fidelity]:
 
 def _summary(quantity: Quantity, values: Values) -> Fidelity:
     values = values[np.isfinite(values)]
-    half = 0.5 * 10.0**-quantity.digits + 1e-9  # the printed range is rounded
+    half = quantity.half_digit
     inside = float(np.mean((values >= quantity.low - half) & (values <= quantity.high + half)))
     p5, p12, median, p88, p95 = (float(v) for v in np.percentile(values, [5, 12.5, 50, 87.5, 95]))
     return Fidelity(quantity, p5, p12, median, p88, p95, inside)

@@ -144,16 +144,16 @@ class PhysiologyParameters:
                 slow_weight=Effect(Normal(0.24, 0.06, 0.05, 0.5), 0.55),
                 threshold_code=LogNormal(0.9, 0.10, 0.6, 1.2),
                 onset_delay_s=Normal(0.44, 0.015, 0.3, 0.55),
-                quick_share=0.61,
+                quick_share=0.62,
             ),
             "red": ColourResponse(
                 # 0.42 on top of what blue has left gives the measured 44 % of the pre-blue baseline
                 max_constriction=Effect(Normal(0.42, 0.08, 0.12, 0.68), 0.22),
-                sustained=Effect(Normal(0.93, 0.05, 0.5, 1.0), 0.08),
+                sustained=Effect(Normal(0.94, 0.05, 0.5, 1.0), 0.08),
                 slow_weight=Effect(Normal(0.15, 0.03, 0.0, 0.3), 0.0),
                 threshold_code=LogNormal(1.0, 0.06, 0.8, 1.3),
                 onset_delay_s=Normal(0.56, 0.02, 0.35, 0.70),
-                quick_share=0.75,
+                quick_share=0.67,
             ),
         }
     )
@@ -175,7 +175,7 @@ class PhysiologyParameters:
     exponent: float = 0.8
     # sphincter: two poles, of which the second also smooths the dilation
     constriction_tau_s: float = 0.18
-    muscle_tau_s: float = 0.12
+    muscle_tau_s: float = 0.14
     adaptation_tau_s: float = 4.0  # domain B3.8: 2-4 s
     # Redilation starts quickly (23-64 %/s) and goes on slowly: one exponential fitted over both measures 0.5-4.3 s
     # after blue, 0.6-2.4 s after red.
