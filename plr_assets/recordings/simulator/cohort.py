@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from plr_assets.recordings.simulator.artefacts import damage
 from plr_assets.recordings.simulator.device import Protocol, draw_frame_times, draw_protocol
-from plr_assets.recordings.simulator.parameters import DEVICE, PHYSIOLOGY, Colour, ColourResponse
+from plr_assets.recordings.simulator.parameters import PHYSIOLOGY, Colour, ColourResponse
 from plr_assets.recordings.simulator.response import ResponseParameters, constriction, fluctuation
 from plr_assets.seeds import generator
 from plr_assets.study import Simulation

@@ -3,10 +3,10 @@
 Belongs here: measuring one recording, the ranges found on real files, and the table of docs/simulator.md. Does not
 belong here: the numbers that produce a recording (`parameters`), or how hard the cohort is to classify.
 
-A range of seven files covers on average six eighths of what such files would show. So a quantity of a person is faithful
-if the middle 75 % of simulated recordings lies inside the measured range, and if its middle 90 % spans at least a third
-of it (a simulator that always gives the median would be inside as well). What the device fixes, such as the time of a
-light, must lie inside but for a dropped frame.
+A range of seven files covers on average six eighths of what such files would show. So a quantity of a person is
+faithful if the middle 75 % of simulated recordings lies inside the measured range, and if its middle 90 % spans at
+least a third of it (a simulator that always gives the median would be inside as well). What the device fixes, such as
+the time of a light, must lie inside but for a dropped frame.
 
     python -m plr_assets.recordings.simulator.fidelity [--recordings N] [PAGE]    prints the table, or writes it to PAGE
 """
@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -62,7 +63,9 @@ class Quantity:
         return 0.5 * 10.0**-self.digits + 1e-9
 
 
-def _per_colour(name: str, unit: str, blue: tuple[float, float], red: tuple[float, float], digits: int) -> list[Quantity]:
+def _per_colour(
+    name: str, unit: str, blue: tuple[float, float], red: tuple[float, float], digits: int
+) -> list[Quantity]:
     return [
         Quantity(f"{name}, {colour}", unit, *limits, "person", "A5", digits)
         for colour, limits in (("blue", blue), ("red", red))
@@ -258,7 +261,7 @@ def _rest(time_s: Values, percent: Values) -> dict[str, float]:
     # one point for each third of an octave, so that the many high frequencies do not decide alone
     edges = np.geomspace(0.15, 3.0, 14)
     middles = np.sqrt(edges[1:] * edges[:-1])
-    binned = [power[(frequency >= low) & (frequency < high)] for low, high in zip(edges, edges[1:], strict=False)]
+    binned = [power[(frequency >= low) & (frequency < high)] for low, high in pairwise(edges)]
     points = [(np.log(f), np.log(p.mean())) for f, p in zip(middles, binned, strict=True) if p.size]
     return {
         "rest: SD": float(np.mean(deviations)),
@@ -310,7 +313,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
     glaucoma = round(chosen.recordings * 56 / 208)
-    lines = compare(simulate_cohort(Simulation(control=chosen.recordings - glaucoma, glaucoma=glaucoma, unlabelled=0), chosen.seed))
+    lines = compare(
+        simulate_cohort(Simulation(control=chosen.recordings - glaucoma, glaucoma=glaucoma, unlabelled=0), chosen.seed)
+    )
     if chosen.page is None:
         sys.stdout.write(as_table(lines))
     else:

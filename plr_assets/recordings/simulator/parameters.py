@@ -190,7 +190,7 @@ class PhysiologyParameters:
     # measured baseline before red: 76-107 % of the one before blue; part of it is the slow blue response
     trend: Normal = Normal(-0.02, 0.05, -0.15, 0.09)
     # camera noise measured 0.5-1.2 %, 2.8 % in the worst of seven; a little more with age
-    noise: LogNormal = LogNormal(0.0098, 0.26, 0.006, 0.03)
+    noise: LogNormal = LogNormal(0.0098, 0.30, 0.0055, 0.03)
     noise_per_year_over_57: float = 0.005
 
 
