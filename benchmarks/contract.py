@@ -98,9 +98,7 @@ def _masks() -> pl.DataFrame:
         for start in rng.integers(0, SAMPLES, size=12):
             row[start : start + rng.integers(3, 11)] = True
     names = [f"R{number:04d}" for number in range(RECORDINGS)]
-    return pl.DataFrame({"recording": names}).with_columns(
-        pl.Series("mask", mask, dtype=pl.Array(pl.Boolean, SAMPLES))
-    )
+    return pl.DataFrame({"recording": names}).with_columns(pl.Series("mask", mask, dtype=pl.Array(pl.Boolean, SAMPLES)))
 
 
 def _draft() -> Draft:

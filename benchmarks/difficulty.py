@@ -1,7 +1,7 @@
 """How hard the simulated cohort is to classify, beside the published figures: `python -m benchmarks.difficulty [PAGE]`.
 
-Belongs here: cohorts of several seeds, published features, one tuned model. Does not belong here: speed, or the pipelines
-of a study.
+Belongs here: cohorts of several seeds, published features, one tuned model. Does not belong here: speed, or the
+pipelines of a study.
 """
 
 from __future__ import annotations

@@ -262,13 +262,14 @@ def _rest(time_s: Values, percent: Values) -> dict[str, float]:
     edges = np.geomspace(0.15, 3.0, 14)
     middles = np.sqrt(edges[1:] * edges[:-1])
     binned = [power[(frequency >= low) & (frequency < high)] for low, high in pairwise(edges)]
-    points = [(np.log(f), np.log(p.mean())) for f, p in zip(middles, binned, strict=True) if p.size]
+    used = [index for index, part in enumerate(binned) if part.size]
+    level = np.array([np.log(binned[index].mean()) for index in used])
     return {
         "rest: SD": float(np.mean(deviations)),
         "rest: rms 0.08-0.5 Hz": rms(0.08, 0.5),
         "rest: rms 0.5-2 Hz": rms(0.5, 2.0),
         "rest: rms 2-15 Hz": rms(2.0, 15.0),
-        "rest: PSD slope below 3 Hz": float(np.polyfit(*np.array(points).T, 1)[0]),
+        "rest: PSD slope below 3 Hz": float(np.polyfit(np.log(middles[used]), level, 1)[0]),
     }
 
 

@@ -55,7 +55,8 @@ def constriction(code: NDArray[np.int64], step_s: float, subject: ResponseParame
     slow = slow / slow.max(axis=1, keepdims=True)
     adaptation = follow(drive, step_s, PHYSIOLOGY.adaptation_tau_s, PHYSIOLOGY.adaptation_tau_s)
     weight = subject.slow_weight[:, None]
-    gain = _adaptation_gain(*(signal[:, ::_EVERY] for signal in (drive, adaptation, slow)), weight, subject.sustained)
+    coarse = [signal[:, ::_EVERY] for signal in (drive, adaptation, slow)]
+    gain = _adaptation_gain(coarse[0], coarse[1], coarse[2], weight, subject.sustained)
     closing = np.clip(drive - gain[:, None] * adaptation, 0.0, None)
     quick = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.quick_tau_s)
     lasting = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.fast_tau_s)
