@@ -25,7 +25,7 @@ from plr_assets.registry import load_registry
 from plr_assets.study import Simulation, load_study
 
 Rows = NDArray[np.float64]
-SEEDS = tuple(range(101, 109))
+SEEDS = tuple(range(101, 113))
 
 
 def labelled_cohort(

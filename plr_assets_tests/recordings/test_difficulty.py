@@ -17,7 +17,7 @@ from benchmarks.difficulty import (
 from plr_assets.recordings.simulator.cohort import simulate_cohort
 from plr_assets.study import Simulation
 
-SEEDS = (201, 202, 203, 204)
+SEEDS = (201, 202, 203, 204, 205, 206)
 
 
 def ages(*, match_age: bool) -> tuple[np.ndarray, np.ndarray]:

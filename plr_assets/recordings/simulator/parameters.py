@@ -126,7 +126,7 @@ class PhysiologyParameters:
         default_factory=lambda: {"control": Normal(55, 24, 21, 88), "glaucoma": Normal(68.5, 10.5, 35, 92)}
     )
     # chosen so that the published features classify clean signals with AUROC 0.88-0.94 (0.94 in Najjar 2023)
-    severity: Normal = Normal(0.75, 0.25, 0.15, 1.0)
+    severity: Normal = Normal(0.69, 0.25, 0.15, 1.0)
     # share of glaucoma among the unlabelled: that of the labelled in the published cohort, 56 / 208
     unlabelled_glaucoma: float = 56 / 208
     # Winn 1994: linear loss with age; between-subject SD 0.8 mm
