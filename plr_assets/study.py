@@ -202,6 +202,7 @@ class Simulation(_Strict):
     control: int = Field(ge=0)
     glaucoma: int = Field(ge=0)
     unlabelled: int = Field(ge=0)
+    match_age: bool = Field(default=False, description="controls as old as the patients; no: older patients")
 
 
 class SubGrid(_Strict):

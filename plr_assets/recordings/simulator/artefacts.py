@@ -102,10 +102,10 @@ def _degenerate_start(
 
 
 def _runs(values: NDArray[np.float64], rejected: NDArray[np.bool_], rng: np.random.Generator) -> None:
-    """Rejected runs up to the subject's share of frames, one in twenty of them single-frame spikes and dips."""
+    """Rejected runs up to the subject's share of frames, few of them single-frame spikes and dips."""
     wanted = int(ARTEFACTS.rejected_share.sample(rng) * len(values)) + int(rejected.sum())
     for index in rng.integers(0, len(values), rng.poisson(ARTEFACTS.spike_share * wanted)):
-        high = rng.random() < 0.5
+        high = rng.random() < ARTEFACTS.spike_rises
         values[index] = values[index] + ARTEFACTS.spike_px.sample(rng) if high else (
             values[index] * ARTEFACTS.dip_factor.sample(rng)
         )  # fmt: skip
@@ -124,7 +124,7 @@ def _run_factor(length: int, rng: np.random.Generator) -> NDArray[np.float64]:
     kind = rng.random()
     if kind < 0.5:
         factor = 1 - depth * np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 0.5
-    elif kind < 0.8:
+    elif kind < 0.8 or length > ARTEFACTS.flicker_frames:
         factor = np.full(length, 1 + depth * rng.choice([-1.0, 1.0], p=[0.7, 0.3]))
     else:
         factor = 1 + depth * rng.standard_normal(length)

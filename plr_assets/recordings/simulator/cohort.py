@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from plr_assets.recordings.simulator.artefacts import damage
 from plr_assets.recordings.simulator.device import Protocol, draw_frame_times, draw_protocol
-from plr_assets.recordings.simulator.parameters import DEVICE, PHYSIOLOGY, Colour, ColourResponse
+from plr_assets.recordings.simulator.parameters import PHYSIOLOGY, Colour, ColourResponse
 from plr_assets.recordings.simulator.response import ResponseParameters, constriction, fluctuation
 from plr_assets.seeds import generator
 from plr_assets.study import Simulation
@@ -64,8 +64,8 @@ def simulate_cohort(simulation: Simulation, seed: int) -> tuple[SimulatedRecordi
     subjects = _draw_subjects(simulation, seed)
     streams = [generator(seed, "simulator", subject.code, "device") for subject in subjects]
     protocols = [draw_protocol(rng) for rng in streams]
-    frames = [draw_frame_times(rng) for rng in streams]
-    fine: NDArray[np.float64] = np.arange(int(DEVICE.last_frame_s.high / _STEP_S) + 2, dtype=np.float64) * _STEP_S
+    frames = [draw_frame_times(rng, protocol) for rng, protocol in zip(streams, protocols, strict=True)]
+    fine: NDArray[np.float64] = np.arange(int(max(f[-1] for f in frames) / _STEP_S) + 2, dtype=np.float64) * _STEP_S
     open_pupil = np.ones((len(subjects), len(fine)))
     for colour in _COLOURS:
         code = np.stack([protocol.code(fine, colour) for protocol in protocols])
@@ -80,16 +80,19 @@ def _draw_subjects(simulation: Simulation, seed: int) -> list[SimulatedSubject]:
     counts = {"control": simulation.control, "glaucoma": simulation.glaucoma, None: simulation.unlabelled}
     labels = [label for label, count in counts.items() for _ in range(count)]
     order = generator(seed, "simulator", "order").permutation(len(labels))
-    return [_draw_subject(f"PLR{1001 + place}", labels[index], seed) for place, index in enumerate(order)]
+    return [
+        _draw_subject(f"PLR{1001 + place}", labels[index], match_age=simulation.match_age, seed=seed)
+        for place, index in enumerate(order)
+    ]
 
 
-def _draw_subject(code: str, label: str | None, seed: int) -> SimulatedSubject:
+def _draw_subject(code: str, label: str | None, *, match_age: bool, seed: int) -> SimulatedSubject:
     rng = generator(seed, "simulator", code, "subject")
     hidden = "glaucoma" if rng.random() < PHYSIOLOGY.unlabelled_glaucoma else "control"
     truth = label or hidden
     drawn = PHYSIOLOGY.severity.sample(rng)
     severity = drawn if truth == "glaucoma" else 0.0
-    age = round(PHYSIOLOGY.age[truth].sample(rng))
+    age = round(PHYSIOLOGY.age["glaucoma" if match_age else truth].sample_within(rng))
     size_mm = PHYSIOLOGY.size_at_20_mm.sample(rng) + PHYSIOLOGY.size_per_year_mm * (age - 20)
     latency = (
         PHYSIOLOGY.latency_s.sample(rng)
@@ -98,6 +101,8 @@ def _draw_subject(code: str, label: str | None, seed: int) -> SimulatedSubject:
     )
     shared = {
         "half_saturation_code": PHYSIOLOGY.half_saturation_code.sample(rng),
+        "onset_share": PHYSIOLOGY.onset_share.sample(rng),
+        "quick_tau_s": PHYSIOLOGY.quick_redilation_tau_s.sample(rng),
         "fast_tau_s": PHYSIOLOGY.fast_redilation_tau_s.sample(rng),
         "slow_tau_s": PHYSIOLOGY.slow_redilation_tau_s.sample(rng),
     }
@@ -125,6 +130,9 @@ def _draw_response(
         "max_constriction": healthy * (1 - maximum.loss * severity),
         "sustained": colour.sustained.control.sample(rng) * (1 - colour.sustained.loss * severity),
         "slow_weight": colour.slow_weight.control.sample(rng) * (1 - colour.slow_weight.loss * severity),
+        "threshold_code": colour.threshold_code.sample(rng),
+        "onset_delay_s": colour.onset_delay_s.sample(rng),
+        "quick_share": colour.quick_share,
     }
 
 

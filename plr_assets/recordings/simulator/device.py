@@ -32,8 +32,7 @@ class Protocol:
 
 def draw_protocol(rng: np.random.Generator) -> Protocol:
     """Blue, then red 31 s later."""
-    blue = DEVICE.blue_slot_s.sample(rng)
-    red = blue + DEVICE.blue_to_red_s.sample(rng)
+    blue, red = DEVICE.blue_slot_s.sample(rng), DEVICE.red_slot_s.sample(rng)
     return Protocol(
         {
             "blue": (blue, blue + DEVICE.slot_duration_s.sample(rng)),
@@ -42,15 +41,25 @@ def draw_protocol(rng: np.random.Generator) -> Protocol:
     )
 
 
-def draw_frame_times(rng: np.random.Generator) -> NDArray[np.float64]:
-    """(m,) time stamps as the file prints them: 2 decimals, strictly increasing, with rare gaps."""
-    start, end, fps = (draw.sample(rng) for draw in (DEVICE.first_frame_s, DEVICE.last_frame_s, DEVICE.fps))
-    frames = int((end - start) * fps) + 1
-    times = start + np.arange(frames) / fps + rng.normal(0, DEVICE.frame_jitter_s, frames)
-    dropped = list(rng.integers(1, frames, rng.poisson(DEVICE.gaps)))
+def draw_frame_times(rng: np.random.Generator, protocol: Protocol) -> NDArray[np.float64]:
+    """(m,) time stamps as the file prints them: 2 decimals, strictly increasing, with rare gaps, none too long."""
+    start, fps = DEVICE.first_frame_s.sample(rng), DEVICE.fps.sample(rng)
+    end = protocol.slots["red"][1] + DEVICE.after_red_s.sample(rng)
+    frames = round((end - start) * fps) + 1
+    times = np.round(start + np.arange(frames) / fps + rng.normal(0, DEVICE.frame_jitter_s, frames), 2)
+    while True:
+        kept = times[_kept(times, protocol, rng)]
+        if np.diff(kept).max() < DEVICE.longest_gap_s + 0.005:  # half of the last decimal
+            return np.asarray(kept)
+
+
+def _kept(time_s: NDArray[np.float64], protocol: Protocol, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(m,) frames that were not dropped. Measured slots hold all their 660-663 frames, so gaps fall between them."""
+    dark = np.flatnonzero(~protocol.in_slot(time_s, "blue") & ~protocol.in_slot(time_s, "red"))
+    dropped = list(rng.choice(dark[1:], rng.poisson(DEVICE.gaps)))
     if rng.random() < DEVICE.rough_start_probability:
-        dropped += list(rng.integers(1, int(DEVICE.rough_start_s * fps), DEVICE.rough_start_gaps))
-    kept = np.ones(frames, dtype=bool)
+        dropped += list(rng.integers(1, int(np.searchsorted(time_s, DEVICE.rough_start_s)), DEVICE.rough_start_gaps))
+    kept = np.ones(len(time_s), dtype=bool)
     for first in dropped:
         kept[first : first + int(rng.choice(len(DEVICE.frames_in_gap), p=DEVICE.frames_in_gap)) + 1] = False
-    return np.round(times[kept], 2)
+    return kept

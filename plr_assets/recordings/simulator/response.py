@@ -2,10 +2,12 @@
 
 Belongs here: constriction as a function of drive. Does not belong here: who has which parameters (`cohort`).
 
-Model: drive code u -> Naka-Rushton a(u); fast path a - k * lowpass(a), k solved so that the drive of the iris at the
-end of the light is the wanted share of its maximum; the iris constricts with 0.3 s, redilates with tau_fast; the
-melanopsin path rises with 3 s and decays with tau_slow, which carries blue's residual into the red baseline. The ramp
-is slow, so constriction starts 0.6-1 s after the first visible code, although the delay itself is 0.26 s.
+Model: drive code u -> fast drive a(u), steep at the threshold (the first codes are light after a quarter of a minute of
+dark) and Naka-Rushton above; fast path a - k * lowpass(a), k solved so that the drive of the iris at the end of the
+light is the wanted share of its maximum; the iris closes within half a second and opens with a quick and a slower
+part; the melanopsin path follows the Naka-Rushton drive alone, rises with 3 s and decays with tau_slow, which carries
+blue's residual into the red baseline. The ramp passes the threshold late, so constriction starts 0.6-1 s after the
+first visible code, although the delay itself is 0.26 s.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from plr_assets.recordings.simulator.parameters import DEVICE, PHYSIOLOGY
 
 Signal = NDArray[np.float64]
 _GAINS = np.linspace(0.0, 0.98, 50)
+# The gain is solved on every sixth sample, 0.1 s apart: adaptation takes seconds.
+_EVERY = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,30 +32,47 @@ class ResponseParameters:
     max_constriction: Signal
     sustained: Signal
     slow_weight: Signal
+    threshold_code: Signal
+    onset_delay_s: Signal
+    quick_share: Signal
     half_saturation_code: Signal
+    onset_share: Signal
+    quick_tau_s: Signal
     fast_tau_s: Signal
     slow_tau_s: Signal
 
 
 def constriction(code: NDArray[np.int64], step_s: float, subject: ResponseParameters) -> Signal:
     """(n, T) constriction, a fraction of the diameter, without latency, of drive `code` (n, T), one every `step_s`."""
-    power = code.astype(np.float64) ** PHYSIOLOGY.exponent
-    half = subject.half_saturation_code[:, None] ** PHYSIOLOGY.exponent
-    full = DEVICE.ramp_code**PHYSIOLOGY.exponent
-    drive = power / (power + half) * (full + half) / full
-    slow = follow(drive, step_s, PHYSIOLOGY.slow_on_tau_s, subject.slow_tau_s)
+    graded = _saturation(code, subject.half_saturation_code, PHYSIOLOGY.exponent)
+    late = np.round(subject.onset_delay_s / step_s).astype(np.int64)
+    # in the dark before the light `code` is 0, and so is what is taken from before the start
+    earlier = np.take_along_axis(code, np.maximum(np.arange(code.shape[1]) - late[:, None], 0), axis=1)
+    onset = _saturation(np.where(code > 0, earlier, 0), subject.threshold_code, PHYSIOLOGY.threshold_exponent)
+    share = subject.onset_share[:, None]
+    drive = share * onset + (1 - share) * graded
+    slow = follow(graded, step_s, PHYSIOLOGY.slow_on_tau_s, subject.slow_tau_s)
     slow = slow / slow.max(axis=1, keepdims=True)
     adaptation = follow(drive, step_s, PHYSIOLOGY.adaptation_tau_s, PHYSIOLOGY.adaptation_tau_s)
     weight = subject.slow_weight[:, None]
-    gain = _adaptation_gain(drive, adaptation, slow, weight, subject.sustained)
-    fast = follow(
-        np.clip(drive - gain[:, None] * adaptation, 0.0, None),
-        step_s,
-        PHYSIOLOGY.constriction_tau_s,
-        subject.fast_tau_s,
-    )
+    coarse = [signal[:, ::_EVERY] for signal in (drive, adaptation, slow)]
+    gain = _adaptation_gain(coarse[0], coarse[1], coarse[2], weight, subject.sustained)
+    closing = np.clip(drive - gain[:, None] * adaptation, 0.0, None)
+    quick = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.quick_tau_s)
+    lasting = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.fast_tau_s)
+    quick_share = subject.quick_share[:, None]
+    fast = quick_share * quick + (1 - quick_share) * lasting
     shape = (1 - weight) * fast / fast.max(axis=1, keepdims=True) + weight * slow
+    shape = follow(shape, step_s, PHYSIOLOGY.muscle_tau_s, PHYSIOLOGY.muscle_tau_s)
     return np.asarray(subject.max_constriction[:, None] * shape / shape.max(axis=1, keepdims=True))
+
+
+def _saturation(code: NDArray[np.int64], half: Signal, exponent: float) -> Signal:
+    """(n, T) Naka-Rushton of `code`, 1 at the ramp's end."""
+    powers = np.arange(np.ceil(DEVICE.ramp_code) + 1) ** exponent  # codes are few: look them up
+    table = powers / (powers + half[:, None] ** exponent)
+    table = table / table[:, -1:]
+    return np.take_along_axis(table, code, axis=1)
 
 
 def _adaptation_gain(drive: Signal, adaptation: Signal, slow: Signal, weight: Signal, sustained: Signal) -> Signal:

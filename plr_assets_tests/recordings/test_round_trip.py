@@ -1,0 +1,87 @@
+"""Simulate, write device csv, import: the same signals, masks and lights come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plr_assets.recordings.device_csv import END_TRANSIENT_FRAMES
+from plr_assets.recordings.importer import import_recordings
+from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
+from plr_assets.recordings.simulator.files import write_study_files
+from plr_assets.recordings.table import Recordings
+from plr_assets.study import Study
+from plr_assets_tests.recordings.conftest import MakeStudy
+
+ONE_FRAME_S = 1 / 30
+# diameters and times are printed with two decimals
+HALF_CENT = 0.005
+
+
+@pytest.mark.parametrize("count", [8, pytest.param(500, marks=pytest.mark.slow)])
+def test_what_was_simulated_is_what_is_imported(
+    count: int, make_study: MakeStudy, data_dir: Path, tmp_path: Path
+) -> None:
+    study = make_study(
+        simulation={"control": count // 2, "glaucoma": count // 4, "unlabelled": count - 3 * (count // 4)}
+    )
+    write_study_files(study)
+    imported = import_recordings(study, tmp_path / "lookup.json")
+    assert imported.quarantine.is_empty()
+    recordings = imported.recordings
+    assert len(recordings) == count
+    assert study.simulation is not None
+    simulated = simulate_cohort(study.simulation, study.seed)
+    # pseudonyms do not say who is who: recordings are matched by age, label and eye, then by the signal
+    for recording in simulated:
+        row = _row_of(recording, recordings)
+        _assert_same(recording, recordings, row, study)
+
+
+def _baseline(recording: SimulatedRecording) -> tuple[float, float]:
+    """Onset of blue, and the median of what was seen in the 5 s before it."""
+    onset_s = float(recording.time_s[np.argmax(recording.blue > 0)])
+    seen = (recording.time_s >= onset_s - 5) & (recording.time_s <= onset_s) & (recording.pupil > 0)
+    return onset_s, float(np.median(recording.pupil[seen]))
+
+
+def _row_of(recording: SimulatedRecording, recordings: Recordings) -> int:
+    _, baseline = _baseline(recording)
+    same = (recordings.age == recording.subject.age) & np.isclose(recordings.baseline, baseline, rtol=0.01)
+    same &= np.array([label == recording.subject.label for label in recordings.label])
+    assert recordings.truth is not None
+    onset_s, _ = _baseline(recording)
+    clean = np.interp(recordings.time + onset_s - 15.5, recording.time_s, recording.clean)
+    distance = [
+        np.abs(recordings.truth[row] - (clean / recordings.baseline[row] - 1) * 100).max()
+        for row in np.flatnonzero(same)
+    ]
+    return int(np.flatnonzero(same)[np.argmin(distance)])
+
+
+def _assert_same(recording: SimulatedRecording, recordings: Recordings, row: int, study: Study) -> None:
+    assert recordings.truth is not None
+    assert recordings.artefact is not None
+    onset_s, _ = _baseline(recording)
+    blue, red = recordings.stimuli[row]
+    assert (blue.colour, red.colour) == ("blue", "red")
+    assert abs(blue.onset_s - 15.5) <= ONE_FRAME_S
+    red_on = float(recording.time_s[np.argmax(recording.red > 0)])
+    assert abs(red.onset_s - (15.5 + red_on - onset_s)) <= ONE_FRAME_S
+    assert recordings.eye[row] == recording.subject.eye
+
+    kept = slice(None, -END_TRANSIENT_FRAMES)
+    time_s, pupil = recording.time_s[kept], recording.pupil[kept]
+    grid_s = recordings.time + onset_s - 15.5
+    distance = np.abs(grid_s[:, None] - time_s[None, :])
+    nearest = distance.argmin(axis=1)
+    near = distance[np.arange(len(grid_s)), nearest] <= ONE_FRAME_S / 2 + 1e-9
+    seen = near & (pupil[nearest] > 0)
+    np.testing.assert_array_equal(np.isfinite(recordings.pupil[row]), seen)
+    back = (recordings.pupil[row] / 100 + 1) * recordings.baseline[row]
+    np.testing.assert_allclose(back[seen], pupil[nearest][seen], atol=HALF_CENT)
+    np.testing.assert_array_equal(recordings.artefact[row], seen & recording.rejected[kept][nearest])
+    clean = np.interp(grid_s, recording.time_s, recording.clean)
+    np.testing.assert_allclose((recordings.truth[row] / 100 + 1) * recordings.baseline[row], clean, atol=HALF_CENT)
