@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from benchmarks.measure import Result
 
 LATEST = Path(__file__).parent / "latest.json"
-SUBJECTS = ("range_run", "code_location", "contract", "bootstrap", "planning")
+# recordings first: its memory is that of the whole process
+SUBJECTS = ("recordings", "range_run", "code_location", "contract", "bootstrap", "planning")
 
 # Read when a library is first imported. Both sides run on one thread: what is compared is work, not cores.
 _ONE_THREAD = (

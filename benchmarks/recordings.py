@@ -14,13 +14,15 @@ from statistics import median
 
 import polars as pl
 
+from benchmarks.measure import Result
+
 GOAL_RATIO = 1.5
 GOAL_MEMORY_MB = 1000.0
 REPEATS = 3
 
 
-def entries(folder: Path | None = None, repeats: int = REPEATS) -> list[dict[str, str | float]]:
-    """`name, value, goal, unit, peer` of each line. `folder` receives the simulated files; else they are temporary."""
+def run(repeats: int = REPEATS) -> list[Result]:
+    """The ratio and the peak of the whole process. Files are those of study `paper`, simulated if they are not there."""
     from plr_assets.recordings.importer import import_recordings
     from plr_assets.recordings.simulator.files import are_written, write_study_files
     from plr_assets.study import load_study
@@ -30,7 +32,7 @@ def entries(folder: Path | None = None, repeats: int = REPEATS) -> list[dict[str
         write_study_files(study)
     files = sorted(study.resolve(study.recordings.path).iterdir())
     ours, peers = [], []
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         # repeat 0 pays for imports and for the disk
         for repeat in range(repeats + 1):
             started = time.perf_counter()
@@ -49,8 +51,8 @@ def entries(folder: Path | None = None, repeats: int = REPEATS) -> list[dict[str
     ratio = median(ours[i] / peers[i] for i in range(repeats))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     return [
-        {"name": f"import of {len(files)} device files", "value": ratio, "goal": GOAL_RATIO, "unit": "x", "peer": peer},
-        {"name": "memory of that import", "value": peak, "goal": GOAL_MEMORY_MB, "unit": "MB", "peer": "whole process"},
+        Result(f"import of {len(files)} device files", ratio, GOAL_RATIO, "ratio", peer),
+        Result("memory of that import", peak, GOAL_MEMORY_MB, "MB", "whole process, Dagster not yet imported"),
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -117,9 +116,7 @@ def run(count: int, seed: int, folder: Path, seeds: dict[str, bytes], make_study
         if mutate in OF_DEVICE_FILES:
             kind, reader = "device_csv", random.choice(("auto", "device_csv"))
         content = mutate(seeds[kind], random)
-        started = time.monotonic()
         verdicts = judge(folder, studies[kind, reader], content)
-        assert time.monotonic() - started < 20, f"{mutate.__name__}: hangs"
         [verdict] = verdicts
         if content != seeds[kind]:
             check(verdict, sound[kind, reader], content, kind, mutate.__name__)
