@@ -22,7 +22,7 @@ REPEATS = 3
 
 
 def run(repeats: int = REPEATS) -> list[Result]:
-    """The ratio and the peak of the whole process. Files are those of study `paper`, simulated if they are not there."""
+    """The ratio, and the peak of the whole process. The files are study `paper`'s, simulated if they are not there."""
     from plr_assets.recordings.importer import import_recordings
     from plr_assets.recordings.simulator.files import are_written, write_study_files
     from plr_assets.study import load_study
