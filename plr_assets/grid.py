@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import product
 
 from plr_assets.errors import SelectionError
-from plr_assets.registry import SEPARATOR, Axis, Registry, load_registry
+from plr_assets.registry import SEPARATOR, Axis, Foundation, Registry, load_registry
 from plr_assets.study import Study
 
 # How a key is printed: the run name that the published experiment used.
@@ -125,6 +125,15 @@ class Grid:
             for key in self.imputed_signals
             for name in self.members("imputation", key.named("imputation"))
         )
+
+    @cached_property
+    def foundations(self) -> frozenset[Foundation]:
+        """The foundation models that fitted methods of the study start from."""
+        entries = [
+            *(self.registry.methods["outlier_detection"][key.named("outlier_detection")] for key in self.detectors),
+            *(self.registry.methods["imputation"][key.named("imputation")] for key in self.imputers),
+        ]
+        return frozenset(entry.pretrained for entry in entries if entry.pretrained is not None)
 
     @cached_property
     def left_out(self) -> dict[str, str]:

@@ -24,6 +24,10 @@ AXES: tuple[Axis, ...] = ("outlier_detection", "imputation", "featurization", "c
 
 SEPARATOR = "__"
 
+Foundation = Literal["moment", "units"]
+# How much training a machine can bear: two cores and no accelerator, or one accelerator.
+Profile = Literal["cpu", "gpu"]
+
 
 class Method(BaseModel):
     """One registry entry."""
@@ -43,8 +47,12 @@ class Method(BaseModel):
     published: bool = Field(default=True, description="part of the published 11 x 8 x 5 design")
     oracle: bool = Field(default=False, description="uses ground truth of evaluated recordings: shown, never ranked")
     requires: tuple[Literal["ground_truth", "development", "weights", "gpu"], ...] = ()
+    pretrained: Foundation | None = Field(default=None, description="the foundation model whose weights it starts from")
     members: tuple[str, ...] = Field(default=(), description="ensembles: the methods that vote or are averaged")
     parameters: Mapping[str, Any] = Field(default_factory=dict)
+    profiles: Mapping[Profile, Mapping[str, Any]] = Field(
+        default_factory=dict, description="parameters that differ under a study's training profile"
+    )
 
     def load(self) -> Any:
         """Import the implementation: a class or function of the stage package."""
@@ -129,6 +137,18 @@ def load_registry(directory: Path | None = None) -> Registry:
                     raise ConfigError(
                         f"{where}.members", f"{member!r} is no {axis} method.", did_you_mean(member, methods[axis])
                     )
+            if (method.pretrained is not None) != ("weights" in method.requires):
+                raise ConfigError(
+                    f"{where}.requires", "`weights` and `pretrained` go together.", "Name the model under `pretrained`."
+                )
+            for profile, values in method.profiles.items():
+                for key in values:
+                    if key not in method.parameters:
+                        raise ConfigError(
+                            f"{where}.profiles.{profile}.{key}",
+                            "the method has no such parameter.",
+                            did_you_mean(key, method.parameters),
+                        )
             if method.implemented and not method.members and not method.oracle and method.implementation is None:
                 raise ConfigError(where, "an implemented method needs an implementation.", "Name it as module:Class.")
     return Registry(methods=methods, directory=directory)

@@ -10,14 +10,14 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from plr_assets.config_files import load_model
 from plr_assets.errors import ConfigError, did_you_mean
 from plr_assets.paths import configs_dir, data_root
-from plr_assets.registry import Axis, Registry, load_registry
+from plr_assets.registry import Axis, Foundation, Profile, Registry, load_registry
 
 Colour = Literal["red", "blue", "white"]
 Window = Annotated[tuple[float, float], Field(description="(start, end) in seconds, both included")]
@@ -227,6 +227,68 @@ class Bootstrap(_Strict):
     iterations: int = Field(default=1000, ge=2, le=100_000)
 
 
+class Pretraining(_Strict):
+    """Masked reconstruction of simulated recordings, which never belong to a study."""
+
+    recordings: int = Field(default=600, ge=10, description="simulated recordings, a fifth of them to stop by")
+    epochs: int = Field(default=15, ge=1)
+    patience: int = Field(default=3, ge=1, description="epochs without a better hold-out error")
+    batch_size: int = Field(default=16, ge=1, description="windows")
+    learning_rate: float = Field(default=1e-3, gt=0)
+    hidden_share: float = Field(default=0.3, gt=0, lt=1, description="of each window")
+
+
+class MomentWeights(_Strict):
+    """Where MOMENT's weights come from."""
+
+    source: Literal["hub", "local", "pretrain"] = "hub"
+    size: Literal["small", "base", "large"] = Field(default="small", description="hub: which published model")
+    revision: str = Field(default="main", description="hub: a commit of the model's repository; recorded as resolved")
+    cache: Path | None = Field(default=None, description="hub: where downloads are kept; none: the hub's own cache")
+    path: Path | None = Field(default=None, description="local: a folder with config.json and model.safetensors")
+    d_model: int = Field(default=128, ge=8, description="pretrain: width")
+    layers: int = Field(default=4, ge=1, description="pretrain: depth")
+    heads: int = Field(default=4, ge=1, description="pretrain: attention heads")
+    d_ff: int = Field(default=256, ge=8, description="pretrain: width of the feed-forward layers")
+    pretraining: Pretraining = Pretraining()
+
+    @model_validator(mode="after")
+    def _local_names_a_path(self) -> MomentWeights:
+        return _local_has_path(self)
+
+
+class UnitsWeights(_Strict):
+    """Where UniTS's weights come from. It is on no model hub: its authors release checkpoint files."""
+
+    source: Literal["local", "pretrain"] = "pretrain"
+    path: Path | None = Field(default=None, description="local: an official .pth checkpoint, or a folder of ours")
+    d_model: int = Field(default=32, ge=8, description="pretrain: width; the published models are 32, 64 and 128 wide")
+    layers: int = Field(default=3, ge=1, description="pretrain: depth")
+    heads: int = Field(default=8, ge=1, description="pretrain: attention heads")
+    prompts: int = Field(default=10, ge=1, description="pretrain: prompt tokens")
+    pretraining: Pretraining = Pretraining()
+
+    @model_validator(mode="after")
+    def _local_names_a_path(self) -> UnitsWeights:
+        return _local_has_path(self)
+
+
+Weights = TypeVar("Weights", MomentWeights, UnitsWeights)
+
+
+def _local_has_path(weights: Weights) -> Weights:
+    if (weights.source == "local") != (weights.path is not None):
+        raise ValueError("`path` is needed by source local, and used by no other")
+    return weights
+
+
+class Foundations(_Strict):
+    """The foundation models that a study's methods start from."""
+
+    moment: MomentWeights = MomentWeights()
+    units: UnitsWeights = UnitsWeights()
+
+
 class Workers(_Strict):
     """How work is spread: `serial` in this process, `process` over a pool."""
 
@@ -256,6 +318,8 @@ class Study(_Strict):
     methods: Mapping[Axis, Mapping[str, Mapping[str, Any]]] = Field(
         default_factory=dict, description="parameters that differ from the registry's"
     )
+    training: Profile = Field(default="cpu", description="how long deep methods train: two cores, or an accelerator")
+    pretrained: Foundations = Foundations()
     workers: Workers = Workers()
 
     @model_validator(mode="after")
@@ -289,9 +353,14 @@ class Study(_Strict):
         return path if path.is_absolute() else self.data_dir / path
 
     def parameters(self, axis: Axis, method: str, registry: Registry | None = None) -> dict[str, Any]:
-        """The parameters of `method` in this study: the registry's, with the study's own on top."""
-        defaults = (registry or load_registry()).methods[axis][method].parameters
-        return {**defaults, **self.methods.get(axis, {}).get(method, {})}
+        """The parameters of `method` in this study: the registry's, its training profile's, and the study's own on
+        top."""
+        entry = (registry or load_registry()).methods[axis][method]
+        return {
+            **entry.parameters,
+            **entry.profiles.get(self.training, {}),
+            **self.methods.get(axis, {}).get(method, {}),
+        }
 
 
 def study_file(name_or_path: str) -> Path:

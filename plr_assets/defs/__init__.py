@@ -14,6 +14,7 @@ from plr_assets.defs import (
     figures,
     imputation,
     outlier_detection,
+    pretrained,
     results,
 )
 from plr_assets.platform.stages import StageAsset
@@ -22,6 +23,8 @@ ASSETS: tuple[StageAsset, ...] = (
     data_import.device_files,
     data_import.recordings,
     data_import.cohort_split,
+    pretrained.moment_weights,
+    pretrained.units_weights,
     outlier_detection.detectors,
     outlier_detection.outlier_scores,
     outlier_detection.outlier_masks,

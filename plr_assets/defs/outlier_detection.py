@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plr_assets.defs.data_import import cohort_split, recordings
+from plr_assets.defs.pretrained import moment_weights, units_weights, weights_of
 from plr_assets.defs.stages import OUTLIER_DETECTION
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
@@ -33,17 +34,24 @@ def _whole(_grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
     keys=lambda grid: grid.detectors,
     axes=(AXIS,),
     method_axis=AXIS,
-    reads=[reads(cohort_split, "development")],
+    reads=[
+        reads(cohort_split, "development"),
+        reads(moment_weights, "weights", weights_of(AXIS, "moment")),
+        reads(units_weights, "weights", weights_of(AXIS, "units")),
+    ],
+    seeded=True,
 )
 def detectors(task: Task) -> Product:
     """Each outlier detector, fitted on the development recordings and on nothing else.
 
     What is fitted depends on the method: LOF and One-class SVM learn the share of outliers here and look at each
-    recording's own samples when they score it.
+    recording's own samples when they score it; networks learn to rebuild the pupil.
     """
     from plr_assets.recordings.table import Recordings
 
-    detector = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")))
+    model = task.entry.pretrained
+    start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
+    detector = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")), **start)
     return Product(folders={"model": detector.save})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plr_assets.platform.stages import Stage
 
 DATA_IMPORT = Stage("data_import", "team:data-engineering", "PLR_DataImport", "data engineer")
+PRETRAINED = Stage("pretrained", "team:signal-processing", "PLR_Pretrained", "signal-processing expert")
 OUTLIER_DETECTION = Stage(
     "outlier_detection", "team:signal-processing", "PLR_OutlierDetection", "signal-processing expert"
 )

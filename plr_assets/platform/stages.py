@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import cleandoc
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from plr_assets.grid import Grid, PipelineKey
@@ -174,6 +175,13 @@ class Task:
             for key, ref in self.inputs[asset, artifact].items()
         }
 
+    def folder(self, asset: str, artifact: str) -> Path:
+        """Where the one folder read from `asset` lies."""
+        from plr_assets.platform.artifacts import folder_path
+
+        (ref,) = self.inputs[asset, artifact].values()
+        return folder_path(ref)
+
     @property
     def missing(self) -> tuple[str, ...]:
         """Keys of optional reads that are not published."""
@@ -214,8 +222,11 @@ class Task:
         return self.grid.registry.methods[self.asset.method_axis][self.method]
 
     def make(self, **further: Any) -> Any:
-        """This key's method, constructed with this study's parameters."""
-        return self.entry.load()(**self.parameters, **further)
+        """This key's method, constructed with this study's parameters; one that draws gets the study's seed."""
+        method = self.entry.load()
+        if self.asset.seeded and "seed" in getattr(method, "__dataclass_fields__", {}):
+            further = {"seed": self.seed, **further}
+        return method(**self.parameters, **further)
 
     def _upstream(self, asset: str, artifact: str) -> Reads:
         return next(read for read in self.asset.reads if (read.asset.name, read.artifact) == (asset, artifact))

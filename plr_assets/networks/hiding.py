@@ -1,0 +1,46 @@
+"""Which samples are hidden from a network: at random while it learns, each exactly once while it is used.
+
+Belongs here: patterns of hidden samples. Does not belong here: masks of a detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plr_assets.recordings.table import Mask
+
+# Run lengths of human-rejected samples on simulated recordings: median 11 frames at 30 Hz, middle 90 % 2 to 40
+# (docs/simulator.md). Log-normal with that median and spread, in samples.
+_MEDIAN_RUN, _LOG_SPREAD, _LONGEST_RUN = 10.0, 0.9, 90
+
+
+def random_runs(shape: tuple[int, int], share: float, rng: np.random.Generator) -> Mask:
+    """(windows, length) bool: runs of samples as long as artefacts are, until each window has its `share`."""
+    hidden = np.zeros(shape, dtype=np.bool_)
+    wanted = share * shape[1]
+    for row in hidden:
+        while row.sum() < wanted:
+            length = int(np.clip(rng.lognormal(np.log(_MEDIAN_RUN), _LOG_SPREAD), 1, min(_LONGEST_RUN, shape[1] // 2)))
+            first = int(rng.integers(1 - length, shape[1]))
+            row[max(first, 0) : first + length] = True
+    return hidden
+
+
+def every_sample_once(shape: tuple[int, int], passes: int, block: int) -> Iterator[Mask]:
+    """`passes` patterns (windows, length) of blocks of `block` samples; together they hide each sample exactly once.
+
+    A pattern hides every `passes`-th block, so that both neighbours of a hidden block are seen.
+    """
+    blocks = np.arange(shape[0] * shape[1]).reshape(shape) // block
+    for turn in range(passes):
+        yield np.asarray(blocks % passes == turn)
+
+
+def blockwise(mask: NDArray[np.bool_], block: int) -> Mask:
+    """`mask` (windows, length) grown to whole blocks: one hidden sample hides its block. length % block must be 0."""
+    rows, length = mask.shape
+    touched = mask.reshape(rows, length // block, block).any(axis=2)
+    return np.repeat(touched, block, axis=1)

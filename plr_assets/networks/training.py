@@ -1,0 +1,177 @@
+"""The training loop of every network that rebuilds a signal.
+
+Belongs here: shuffling, optimising, stopping early on a hold-out, progress. Does not belong here: a network, or what
+its rebuilt signal is good for.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plr_assets.networks.hiding import random_runs
+from plr_assets.recordings.table import Mask, Signal
+
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+
+# Gradients longer than this are cut: a window of nothing but artefacts would else undo an epoch (MOMENT's value).
+_CLIP = 5.0
+# Share of the steps over which the learning rate rises before it falls (MOMENT's value).
+_WARM_UP = 0.3
+
+
+class Reconstructor(Protocol):
+    """A network that rebuilds windows of L samples: three tensors (B, L) -> (B, L).
+
+    signal     float32, 0 wherever the network may not see it.
+    observed   float32, 1 where the device found a pupil, 0 at dropouts and padding.
+    visible    float32, 1 where the network may see the signal: observed, and not hidden to be asked for.
+    """
+
+    def __call__(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor: ...
+
+
+def forward(network: torch.nn.Module, signal: Signal, observed: Mask, visible: Mask) -> torch.Tensor:
+    """`network` as a `Reconstructor` of arrays (B, L). What stands in `signal` where it is not visible cannot matter:
+    it is put to 0 here."""
+    import torch
+
+    place = next(network.parameters()).device
+    rebuilt: torch.Tensor = network(
+        torch.from_numpy(np.where(visible, signal, np.float32(0))).to(place),
+        torch.from_numpy(observed.astype(np.float32)).to(place),
+        torch.from_numpy(visible.astype(np.float32)).to(place),
+    )
+    return rebuilt
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Windows to learn from, all (windows, length).
+
+    signal    standardised, any value where not observed.    observed  samples with a value.
+    target    what the network shall rebuild.                valid     samples that have a target (padding has none).
+    """
+
+    signal: Signal
+    observed: Mask
+    target: Signal
+    valid: Mask
+
+    def __len__(self) -> int:
+        return len(self.signal)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast. `hidden_share` of each window is hidden from the network while it learns.
+
+    hidden_only   what is seen does not count: the task is to fill (pretraining), not to tell signal from artefact.
+    """
+
+    epochs: int
+    patience: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    hidden_share: float = 0.15
+    hidden_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The epoch whose weights were kept (1-based; 0: the weights at the start) and its hold-out error (MSE)."""
+
+    epoch: int
+    error: float
+    epochs_run: int
+
+
+def train(network: torch.nn.Module, training: Examples, holdout: Examples, schedule: Schedule, seed: int) -> Fitted:
+    """Fit the network's free parameters, in place; the weights of the best hold-out epoch are kept.
+
+    The error is the mean square over samples with a target; on the hold-out over those that were hidden, always the
+    same. Ends after `patience` epochs without a better one. Call it inside `seeding.reproducible`.
+    """
+    import torch
+
+    rng = np.random.default_rng(seed)
+    free = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    steps = schedule.epochs * -(-len(training) // schedule.batch_size)
+    optimizer = torch.optim.AdamW(free, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    rate = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, schedule.learning_rate, total_steps=max(steps, 2), pct_start=_WARM_UP
+    )
+    questions = random_runs(holdout.signal.shape, schedule.hidden_share, rng)
+    best = Fitted(0, holdout_error(network, holdout, questions, schedule.batch_size), 0)
+    kept = copy.deepcopy(network.state_dict())
+    started = time.monotonic()
+    for epoch in range(1, schedule.epochs + 1):
+        network.train()
+        order = rng.permutation(len(training))
+        for first in range(0, len(order), schedule.batch_size):
+            rows = order[first : first + schedule.batch_size]
+            hidden = random_runs((len(rows), training.signal.shape[1]), schedule.hidden_share, rng)
+            asked = training.valid[rows] & hidden if schedule.hidden_only else training.valid[rows]
+            if not asked.any():
+                continue  # nothing but padding or dropouts was hidden
+            loss = _square_error(network, training, rows, hidden, asked).mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(free, _CLIP)
+            optimizer.step()
+            rate.step()
+        error = holdout_error(network, holdout, questions, schedule.batch_size)
+        _log.info(
+            "epoch %d of %d: hold-out error %.4g (best %.4g), %.0f s",
+            epoch,
+            schedule.epochs,
+            error,
+            min(error, best.error),
+            time.monotonic() - started,
+        )
+        if error < best.error:
+            best, kept = Fitted(epoch, error, epoch), copy.deepcopy(network.state_dict())
+        elif epoch - best.epoch >= schedule.patience:
+            best = Fitted(best.epoch, best.error, epoch)
+            break
+    network.load_state_dict(kept)
+    network.eval()
+    return best
+
+
+def holdout_error(network: torch.nn.Module, examples: Examples, hidden: Mask, batch_size: int) -> float:
+    """Mean square error over the `hidden` samples (windows, length) that have a target."""
+    import torch
+
+    network.eval()
+    asked = hidden & examples.valid
+    total = 0.0
+    with torch.no_grad():
+        for first in range(0, len(examples), batch_size):
+            rows = np.arange(first, min(first + batch_size, len(examples)))
+            if asked[rows].any():
+                total += float(_square_error(network, examples, rows, hidden[rows], asked[rows]).sum())
+    return total / max(int(asked.sum()), 1)
+
+
+def _square_error(
+    network: torch.nn.Module, examples: Examples, rows: NDArray[np.intp], hidden: Mask, asked: Mask
+) -> torch.Tensor:
+    """Square errors of the samples that are `asked`, as one row."""
+    import torch
+
+    observed = examples.observed[rows]
+    rebuilt = forward(network, examples.signal[rows], observed, observed & ~hidden)
+    wanted = torch.from_numpy(examples.target[rows]).to(rebuilt.device)
+    errors: torch.Tensor = (rebuilt - wanted)[torch.from_numpy(asked).to(rebuilt.device)] ** 2
+    return errors

@@ -1,0 +1,109 @@
+"""Detectors that start from a foundation model: MOMENT as it comes or fine-tuned, UniTS fine-tuned.
+
+Belongs here: their published parameters by name, and which weights are trained. Does not belong here: the networks, or
+where their weights come from (`pretrained`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from plr_assets.networks.files import load_network
+from plr_assets.networks.seeding import device
+from plr_assets.outlier_detection.reconstruction import ReconstructionDetector
+from plr_assets.pretrained.weights import ORIGIN_FILE, Origin
+from plr_assets.recordings.table import Recordings
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(eq=False, kw_only=True)
+class PretrainedDetector(ReconstructionDetector):
+    """`ReconstructionDetector` that starts from weights. `pretrained_on_` says what those had learned from."""
+
+    pretrained_on_: str = field(init=False)
+
+    def fit(self, development: Recordings, *, weights: Path) -> Self:  # type: ignore[override]
+        """`weights`: a folder as `pretrained.weights` writes it."""
+        self._folder = weights
+        self.pretrained_on_ = Origin.load(weights).pretrained_on
+        return super().fit(development)
+
+    def _build(self) -> torch.nn.Module:
+        return self._from_folder(self._folder)
+
+    @abstractmethod
+    def _from_folder(self, folder: Path) -> torch.nn.Module:
+        """The network with the weights of `folder`, and with those parameters frozen that are not to be trained."""
+
+    @classmethod
+    @abstractmethod
+    def _empty(cls, folder: Path) -> torch.nn.Module:
+        """The network of the configuration in `folder`, to be filled with the fitted weights."""
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        for name in ("config.json", ORIGIN_FILE):
+            shutil.copyfile(self._folder / name, folder / name)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        detector = cls._read(folder)
+        detector._folder = folder
+        detector.network_ = load_network(cls._empty(folder).to(device()), folder)
+        return detector
+
+
+@dataclass(eq=False, kw_only=True)
+class MomentDetector(PretrainedDetector):
+    """MOMENT (Goswami et al. 2024). Fine-tuned, or with `epochs` 0 as it comes (zero-shot).
+
+    trained   `head`: the reconstruction head only, the encoder as it was pretrained (the library's default, published);
+              `all`: every weight.
+    """
+
+    window: int = 512
+    trained: Literal["head", "all"] = "head"
+
+    def _from_folder(self, folder: Path) -> torch.nn.Module:
+        from plr_assets.pretrained.moment import head_only, load_moment
+
+        network = load_moment(folder)
+        return head_only(network) if self.trained == "head" else network
+
+    @classmethod
+    def _empty(cls, folder: Path) -> torch.nn.Module:
+        from plr_assets.pretrained.moment import build_moment, read_config
+
+        return build_moment(read_config(folder))
+
+    def _check(self) -> None:
+        from plr_assets.pretrained.moment import WINDOW
+
+        super()._check()
+        self._require("window", self.window == WINDOW, f"MOMENT takes windows of {WINDOW} samples")
+
+
+@dataclass(eq=False, kw_only=True)
+class UnitsDetector(PretrainedDetector):
+    """UniTS (Gao et al. 2024), every weight fine-tuned."""
+
+    window: int = 512
+
+    def _from_folder(self, folder: Path) -> torch.nn.Module:
+        from plr_assets.pretrained.units import UnitsReconstructor
+        from plr_assets.pretrained.units_weights import load_units
+
+        return UnitsReconstructor(load_units(folder))
+
+    @classmethod
+    def _empty(cls, folder: Path) -> torch.nn.Module:
+        from plr_assets.pretrained.units import UniTS, UnitsReconstructor
+        from plr_assets.pretrained.units_weights import read_config
+
+        return UnitsReconstructor(UniTS(read_config(folder)))

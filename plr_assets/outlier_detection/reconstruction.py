@@ -1,0 +1,234 @@
+"""Detectors that rebuild the pupil and look at what does not fit: what TimesNet, MOMENT and UniTS have in common.
+
+Belongs here: windows of development recordings to learn from, scores from what a network rebuilds, the threshold.
+Does not belong here: a network (`networks`, `pretrained`), or the loop that trains one (`networks.training`).
+
+A score is the square of the difference between the recording and what the network rebuilds there, with the sample and
+its neighbours hidden: what a network sees it can copy, outliers too.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plr_assets.errors import DataError
+from plr_assets.estimator import IN_ITS_OWN_FILE
+from plr_assets.networks.files import load_network, save_network
+from plr_assets.networks.hiding import every_sample_once
+from plr_assets.networks.seeding import device, reproducible
+from plr_assets.networks.training import Examples, Schedule, forward, train
+from plr_assets.networks.windows import Windows
+from plr_assets.outlier_detection.artefact_share import Source
+from plr_assets.outlier_detection.base import Detector
+from plr_assets.outlier_detection.thresholds import f1_optimal_threshold, quantile_threshold
+from plr_assets.recordings.table import Mask, Recordings, Signal
+from plr_assets.seeds import generator, integer_seed
+
+if TYPE_CHECKING:
+    import torch
+
+# A recording's own noise is the median of what does not fit, and at least this share of the development recordings'
+# usual one: a recording without noise (repeated values) would else be nothing but outliers.
+_LEAST_NOISE = 0.25
+
+
+@dataclass(eq=False, kw_only=True)
+class ReconstructionDetector(Detector):
+    """Learns to rebuild ground truth from development recordings, and flags what differs from what it rebuilds.
+
+    epochs, patience, batch_size, learning_rate, weight_decay, hidden_share   see `networks.training.Schedule`.
+    learn_from      what the network sees while it learns: the `recording` as the device gave it, or `ground_truth`.
+    holdout_share   share of the development subjects that only stop the training and set the threshold.
+    passes, block   a recording is rebuilt `passes` times; each time every `passes`-th block of `block` samples is
+                    hidden, and rebuilt from the rest. 0 passes: once, nothing hidden, as published.
+    threshold       `f1-optimal`: the best F1 against the human masks of the hold-out; `quantile`: the share of artefacts there.
+    artefact_share_without_masks   the share for `quantile` where no human looked at the development recordings.
+    """
+
+    window: int
+    epochs: int = 10
+    patience: int = 3
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    hidden_share: float = 0.15
+    learn_from: Literal["recording", "ground_truth"] = "recording"
+    holdout_share: float = 0.2
+    passes: int = 4
+    block: int = 24
+    threshold: Literal["f1-optimal", "quantile"] = "f1-optimal"
+    artefact_share_without_masks: float = 0.0766
+    seed: int = 0
+    centre_: float = field(init=False)
+    spread_: float = field(init=False)
+    noise_: float = field(init=False)
+    threshold_: float = field(init=False)
+    threshold_source_: Source = field(init=False)
+    epoch_: int = field(init=False)
+    network_: Any = field(init=False, metadata=IN_ITS_OWN_FILE)
+
+    @abstractmethod
+    def _build(self) -> torch.nn.Module:
+        """The network, untrained."""
+
+    @property
+    def _schedule(self) -> Schedule:
+        return Schedule(
+            epochs=self.epochs,
+            patience=self.patience,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            hidden_share=self.hidden_share,
+        )
+
+    def _fit(self, development: Recordings) -> None:
+        self._check()
+        if self.epochs and development.truth is None:
+            raise DataError(
+                "development recordings",
+                f"{type(self).__name__} learns from ground truth, and they have none.",
+                "Leave the method out of the study, or import recordings with ground truth.",
+            )
+        training, holdout = self._split(development)
+        pupil = development.pupil[training]
+        self.centre_, self.spread_ = float(np.nanmean(pupil, dtype="f8")), float(np.nanstd(pupil, dtype="f8"))
+        with reproducible(integer_seed(self.seed, type(self).__name__, "train")):
+            self.network_ = self._build().to(device())
+            self.epoch_ = self._train(development.take(training), development.take(holdout)) if self.epochs else 0
+        self.network_.eval()
+        self._set_threshold(development.take(holdout))
+
+    def _train(self, training: Recordings, holdout: Recordings) -> int:
+        """The epoch whose weights were kept."""
+        order = integer_seed(self.seed, type(self).__name__, "order")
+        fitted = train(
+            self.network_, self._examples(training), self._examples(holdout), self._schedule, order
+        )
+        return fitted.epoch
+
+    def _check(self) -> None:
+        for name in ("batch_size", "window", "block"):
+            self._require(name, getattr(self, name) >= 1, "must be 1 or more")
+        self._require("epochs", self.epochs >= 0, "must be 0 (use the weights as they come) or more")
+        self._require("patience", self.patience >= 1, "at least one epoch without a better one has to be allowed")
+        self._require("passes", self.passes == 0 or self.passes >= 2, "0, or at least 2: one pass would hide all")
+        self._require("holdout_share", 0 < self.holdout_share < 1, "must be between 0 and 1")
+        self._require("hidden_share", 0 < self.hidden_share < 1, "must be between 0 and 1")
+
+    def _split(self, development: Recordings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows to train on, and rows of the hold-out's subjects. At least one subject in either."""
+        subjects = sorted(set(development.subject))
+        if len(subjects) < 2:
+            raise DataError(
+                "development recordings",
+                f"{type(self).__name__} needs at least 2 subjects, one to train on and one to stop by; there is "
+                f"{len(subjects)}.",
+                "Add recordings without a diagnosis.",
+            )
+        drawn = generator(self.seed, type(self).__name__, "holdout").permutation(len(subjects))
+        count = min(max(round(self.holdout_share * len(subjects)), 1), len(subjects) - 1)
+        held = {subjects[index] for index in drawn[:count]}
+        is_held = np.array([subject in held for subject in development.subject])
+        return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+    def _examples(self, recordings: Recordings) -> Examples:
+        windows = Windows(self.window)
+        assert recordings.truth is not None  # noqa: S101 - `_fit` has checked
+        target = windows.cut(self._standardised(recordings.truth), 0.0)
+        valid = windows.cut(np.ones(recordings.pupil.shape, dtype=np.bool_), False)
+        if self.learn_from == "ground_truth":
+            return Examples(target, valid, target, valid)
+        signal = windows.cut(self._standardised(recordings.pupil), 0.0)
+        return Examples(np.nan_to_num(signal), windows.cut(~recordings.dropout, False), target, valid)
+
+    def _standardised(self, signal: Signal) -> Signal:
+        return np.asarray((signal - np.float32(self.centre_)) / np.float32(self.spread_), dtype=np.float32)
+
+    def _set_threshold(self, holdout: Recordings) -> None:
+        residual = self._residuals(holdout)
+        observed = ~holdout.dropout
+        self.noise_ = float(np.median([_noise(residual[row, seen]) for row, seen in enumerate(observed) if seen.any()]))
+        scores = self._from_residuals(residual, observed)
+        if holdout.artefact is None or not (holdout.artefact & observed).any():
+            share, self.threshold_source_ = self.artefact_share_without_masks, "declared"
+            self.threshold_ = quantile_threshold(scores, observed, share)
+            return
+        self.threshold_source_ = "development"
+        if self.threshold == "f1-optimal":
+            self.threshold_ = f1_optimal_threshold(scores, holdout.artefact, observed)
+        else:
+            share = float((holdout.artefact & observed).sum() / observed.sum())
+            self.threshold_ = quantile_threshold(scores, observed, share)
+
+    def _scores(self, blind: Recordings) -> NDArray[np.floating[Any]]:
+        return self._from_residuals(self._residuals(blind), ~blind.dropout)
+
+    def _residuals(self, recordings: Recordings) -> NDArray[np.float64]:
+        """(n, T) recording minus what is rebuilt, in %."""
+        return np.asarray(recordings.pupil - self.reconstruct(recordings), dtype=np.float64)
+
+    def _from_residuals(self, residual: NDArray[np.float64], observed: Mask) -> NDArray[np.float64]:
+        scores = np.zeros(residual.shape)
+        for row, seen in enumerate(observed):
+            values = residual[row, seen]
+            # one repeated value has nothing that stands out, whatever a network would rather have seen
+            if values.size and np.ptp(values) > 0:
+                scores[row, seen] = (values / max(_noise(values), _LEAST_NOISE * self.noise_)) ** 2
+        return scores
+
+    def reconstruct(self, recordings: Recordings) -> Signal:
+        """(n, T) float32, % change: what the network puts at each sample, from the samples it may see there."""
+        windows = Windows(self.window)
+        rebuilt = np.empty(recordings.pupil.shape, dtype=np.float32)
+        with reproducible(0):
+            for row in range(len(recordings)):
+                # one recording at a time: what comes out depends on nothing but the recording
+                signal = windows.cut(np.nan_to_num(self._standardised(recordings.pupil[[row]])), 0.0)
+                observed = windows.cut(~recordings.dropout[[row]], False)
+                rebuilt[row] = windows.join(self._rebuild(signal, observed), recordings.n_samples)[0]
+        return rebuilt * np.float32(self.spread_) + np.float32(self.centre_)
+
+    def _rebuild(self, signal: Signal, observed: Mask) -> Signal:
+        """(k, L) standardised windows of one recording, rebuilt."""
+        if self.passes == 0:
+            return self._forward(signal, observed, observed)
+        rebuilt = np.empty(signal.shape, dtype=np.float32)
+        for hidden in every_sample_once((signal.shape[0], signal.shape[1]), self.passes, self.block):
+            rebuilt[hidden] = self._forward(signal, observed, observed & ~hidden)[hidden]
+        return rebuilt
+
+    def _forward(self, signal: Signal, observed: Mask, visible: Mask) -> Signal:
+        import torch
+
+        with torch.no_grad():
+            return np.asarray(forward(self.network_, signal, observed, visible).cpu().numpy(), dtype=np.float32)
+
+    def _flag(self, scores: NDArray[np.float64]) -> Mask:
+        return np.asarray(scores > self.threshold_)
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        save_network(self.network_, folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Self:
+        """All but the network."""
+        return super().load(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        detector = cls._read(folder)
+        detector.network_ = load_network(detector._build().to(device()), folder)
+        return detector
+
+
+def _noise(residual: NDArray[np.float64]) -> float:
+    """Robust spread of what does not fit: artefacts are a small part of a recording that is worth scoring."""
+    return float(np.median(np.abs(residual)))
