@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from plr_assets.errors import ContractError, RecordingError
-from plr_assets.outlier_detection.base import Detector, PerRecordingDetector
+from plr_assets.outlier_detection.base import Detector, AmplitudeDetector
 from plr_assets.outlier_detection.lof import LOF
 from plr_assets.recordings.table import Mask, Recordings
 from plr_assets_tests.builders import make_recordings
@@ -34,11 +34,11 @@ class Spy(Detector):
 
 
 @dataclass(eq=False, kw_only=True)
-class FailsOnDeepPupils(PerRecordingDetector):
+class FailsOnDeepPupils(AmplitudeDetector):
     def _fit(self, development: Recordings) -> None:
         pass
 
-    def _score(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _score_amplitudes(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
         if amplitude.min() < -500:
             raise ValueError("no fit below -500 %")
         return np.abs(amplitude)
@@ -49,7 +49,7 @@ class FailsOnDeepPupils(PerRecordingDetector):
 
 @dataclass(eq=False, kw_only=True)
 class ForgetsASample(FailsOnDeepPupils):
-    def _score(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _score_amplitudes(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(np.arange(amplitude.size) == 3, np.nan, 0.0)
 
 
