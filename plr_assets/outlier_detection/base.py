@@ -101,6 +101,8 @@ class PerRecordingDetector(Detector):
     worth_processes: ClassVar[bool] = True
 
     def _spread_scores(self, blind: Recordings, n_jobs: int) -> NDArray[np.floating[Any]]:
+        if n_jobs < 1:
+            raise ValueError(f"n_jobs is {n_jobs}: at least one process is needed")
         # Several chunks a process: recordings do not take equally long, and none should wait for another's last.
         chunks = min(len(blind), _CHUNKS_EACH * n_jobs if n_jobs > 1 and self.worth_processes else 1)
         if chunks < 2:

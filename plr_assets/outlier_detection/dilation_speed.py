@@ -68,7 +68,7 @@ class DilationSpeed(ThresholdDetector):
 def dilation_speed(time_s: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
     """(m,) the larger of the absolute slopes on either side of each observed sample; 0 for a sample by itself."""
     slope = np.abs(np.diff(size) / np.diff(time_s))
-    return np.maximum(np.append(0.0, slope), np.append(slope, 0.0))
+    return np.asarray(np.maximum(np.append(0.0, slope), np.append(slope, 0.0)))
 
 
 def near_gap(time_s: NDArray[np.float64], gap_s: float, padding_s: float) -> NDArray[np.bool_]:

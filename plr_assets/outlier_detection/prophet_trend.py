@@ -79,7 +79,8 @@ class ProphetTrend(ThresholdDetector):
                 raise ArithmeticError(f"Stan found no optimum ({error})") from error
             finally:
                 # 50 kB a recording below the temporary folder, else there until the process ends
-                model.stan_backend.cleanup()
+                if model.stan_backend is not None:
+                    model.stan_backend.cleanup()
             trend = model.predict()["yhat"].to_numpy()
         return trend, float(model.params["sigma_obs"][0, 0] * model.y_scale)
 

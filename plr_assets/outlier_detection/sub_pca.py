@@ -35,8 +35,8 @@ class SubPCA(ThresholdDetector):
 
     A dropout is bridged by a straight line, or the nearest sample at the ends, so that there are windows at all; no
     ground truth enters. What is computed at dropouts is ignored. Nothing is learned from other recordings but the
-    threshold. One recording of 1981 samples takes 20 to 100 ms. A recording shorter than two windows, or of one repeated
-    amplitude, scores 0 everywhere.
+    threshold. One recording of 1981 samples takes 20 to 100 ms. A recording shorter than two windows, or of one
+    repeated amplitude, scores 0 everywhere.
     """
 
     fallback_window: int = 125
@@ -72,7 +72,7 @@ def bridge(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def period(signal: NDArray[np.float64]) -> int | None:
-    """The lag (samples) of the highest peak of the autocorrelation of a signal (T,); None if TSB-AD believes in none."""
+    """The lag (samples) of the highest peak of the autocorrelation of a signal (T,); None without a credible one."""
     centred = signal - signal.mean()
     # padded with zeros: else the end of the signal is correlated with its beginning
     spectrum = np.fft.rfft(centred, 2 * signal.size)

@@ -37,13 +37,13 @@ def f1_optimal_threshold(scores: Scores, artefact: Mask, observed: Mask, *, larg
         raise ValueError("no artefact among the observed samples: F1 is 0 whatever the threshold")
     order = np.argsort(-value, kind="stable")
     value, hits = value[order], np.cumsum(hit[order])
-    below = np.append(value[1:], -np.inf)
+    below = np.append(value[1:], value.dtype.type(-np.inf))
     # The first k samples can be flagged where the score falls after them.
     flagged = np.flatnonzero(value > below) + 1
     flagged = flagged[flagged <= largest_share * value.size]
-    if flagged.size == 0:
-        return float(value[0])  # more samples share the highest score than may be flagged
     f1 = 2 * hits[flagged - 1] / (flagged + hits[-1])
+    if not f1.any():
+        return float(value[0])  # no artefact can be flagged without flagging too much: none is
     k = flagged[np.argmax(f1)]
     return _between(below[k - 1], value[k - 1])
 
@@ -105,8 +105,8 @@ class ThresholdDetector(PerRecordingDetector):
         return np.asarray(scores > self.threshold_)
 
 
-def _observed(scores: Scores, observed: Mask) -> NDArray[np.float64]:
-    value = scores[observed].astype(np.float64)
+def _observed(scores: Scores, observed: Mask) -> Scores:
+    value = scores[observed]
     if value.size == 0:
         raise ValueError("no observed sample: no threshold")
     if not np.isfinite(value).all():
@@ -114,9 +114,9 @@ def _observed(scores: Scores, observed: Mask) -> NDArray[np.float64]:
     return value
 
 
-def _between(low: float, high: float) -> float:
-    """Halfway, but below `high` where the two are neighbours among the floating-point numbers."""
+def _between(low: np.floating[Any], high: np.floating[Any]) -> float:
+    """Halfway, and below `high` in the precision of the scores, in which they may be compared with it."""
     if np.isinf(low):
-        return float(np.nextafter(high, -np.inf))
-    middle = low + (high - low) / 2
+        return float(np.nextafter(high, low))
+    middle = low / 2 + high / 2
     return float(middle if middle < high else low)
