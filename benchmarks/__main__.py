@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LATEST = Path(__file__).parent / "latest.json"
 # recordings first: its memory is that of the whole process
-SUBJECTS = ("recordings", "range_run", "code_location", "contract", "bootstrap", "planning")
+SUBJECTS = ("recordings", "range_run", "code_location", "contract", "bootstrap", "outlier_detection", "planning")
 
 # Read when a library is first imported. Both sides run on one thread: what is compared is work, not cores.
 _ONE_THREAD = (

@@ -65,8 +65,9 @@ def test_every_published_method_is_registered_under_its_published_name(axis: Axi
     assert len(published) == count
 
 
-def test_linear_interpolation_is_offered_beside_the_published_methods() -> None:
-    assert set(load_registry().names("imputation")) - PUBLISHED["imputation"] == {"linear"}
+@pytest.mark.parametrize(("axis", "baseline"), [("imputation", "linear"), ("outlier_detection", "dilation-speed")])
+def test_a_plain_baseline_is_offered_beside_the_published_methods(axis: Axis, baseline: str) -> None:
+    assert set(load_registry().names(axis)) - PUBLISHED[axis] == {baseline}
 
 
 @pytest.mark.parametrize("axis", AXES)
@@ -143,7 +144,7 @@ def test_a_missing_file_is_named(methods: Path) -> None:
     assert caught.value.where == str(methods / "imputation.yaml")
 
 
-@pytest.mark.parametrize("name", ["PROPHET", "ensembleThresholded-MOMENT-TimesNet-UniTS-gt-finetune"])
+@pytest.mark.parametrize("name", ["UniTS-gt-finetune", "ensembleThresholded-MOMENT-TimesNet-UniTS-gt-finetune"])
 def test_a_reserved_name_is_refused_with_what_is_there_instead(name: str) -> None:
     """Ensembles too: one member that is not there is enough."""
     registry = load_registry()
@@ -154,7 +155,7 @@ def test_a_reserved_name_is_refused_with_what_is_there_instead(name: str) -> Non
     assert name in caught.value.problem
     assert "configs/methods/outlier_detection.yaml" in caught.value.problem
     assert "LOF" in caught.value.remedy
-    assert "PROPHET" not in caught.value.remedy
+    assert "UniTS" not in caught.value.remedy
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from plr_assets.errors import ConfigError
 from plr_assets.outlier_detection.artefact_share import FROM_DEVELOPMENT, Source, is_share, resolve_share
-from plr_assets.outlier_detection.base import PerRecordingDetector
+from plr_assets.outlier_detection.base import AmplitudeDetector
 from plr_assets.recordings.table import Mask, Recordings
 
 
 @dataclass(eq=False, kw_only=True)
-class OneClassSVM(PerRecordingDetector):
+class OneClassSVM(AmplitudeDetector):
     """Samples outside the region that holds all but about the share `nu` of a recording's amplitudes.
 
     The score is minus scikit-learn's decision function: above 0 lies outside. One recording of 1981 samples takes
@@ -43,7 +43,7 @@ class OneClassSVM(PerRecordingDetector):
                 "Set nu to a number.",
             )
 
-    def _score(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _score_amplitudes(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
         from sklearn.svm import OneClassSVM as Machine
 
         if np.ptp(amplitude) == 0:

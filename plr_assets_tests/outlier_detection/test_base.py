@@ -10,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from plr_assets.errors import ContractError, RecordingError
-from plr_assets.outlier_detection.base import Detector, PerRecordingDetector
+from plr_assets.outlier_detection.base import AmplitudeDetector, Detector, PerRecordingDetector
+from plr_assets.outlier_detection.dilation_speed import DilationSpeed
 from plr_assets.outlier_detection.lof import LOF
+from plr_assets.outlier_detection.sub_pca import SubPCA
 from plr_assets.recordings.table import Mask, Recordings
 from plr_assets_tests.builders import make_recordings
 
@@ -34,11 +36,11 @@ class Spy(Detector):
 
 
 @dataclass(eq=False, kw_only=True)
-class FailsOnDeepPupils(PerRecordingDetector):
+class FailsOnDeepPupils(AmplitudeDetector):
     def _fit(self, development: Recordings) -> None:
         pass
 
-    def _score(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _score_amplitudes(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
         if amplitude.min() < -500:
             raise ValueError("no fit below -500 %")
         return np.abs(amplitude)
@@ -49,7 +51,7 @@ class FailsOnDeepPupils(PerRecordingDetector):
 
 @dataclass(eq=False, kw_only=True)
 class ForgetsASample(FailsOnDeepPupils):
-    def _score(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _score_amplitudes(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(np.arange(amplitude.size) == 3, np.nan, 0.0)
 
 
@@ -92,3 +94,29 @@ def test_a_saved_detector_is_not_loaded_as_another(tmp_path: Path) -> None:
     Spy().fit(make_recordings(2)).save(tmp_path)
     with pytest.raises(ContractError, match="fitted Spy, not a LOF"):
         LOF.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "detector",
+    # scikit-learn alone takes each process seconds to import
+    [DilationSpeed(), pytest.param(SubPCA(threshold="declared"), marks=pytest.mark.slow)],
+    ids=["dilation-speed", "SubPCA"],
+)
+def test_processes_change_no_score(detector: PerRecordingDetector) -> None:
+    recordings = make_recordings(5)
+    expected = detector.fit(recordings).decision_function(recordings)
+    assert np.array_equal(detector.decision_function(recordings, 2), expected, equal_nan=True)
+
+
+def test_a_failure_in_another_process_names_the_recording_too() -> None:
+    recordings = make_recordings(3)
+    recordings.pupil[1, 50] = -900
+    detector = FailsOnDeepPupils().fit(recordings)
+    with pytest.raises(RecordingError, match=r"R001.*no fit below -500"):
+        detector.decision_function(recordings, 2)
+
+
+def test_no_process_at_all_is_refused() -> None:
+    detector = FailsOnDeepPupils().fit(make_recordings(2))
+    with pytest.raises(ValueError, match="n_jobs"):
+        detector.decision_function(make_recordings(2), 0)

@@ -101,7 +101,7 @@ def test_nothing_is_needed_but_what_is_covered_or_read_by_something_needed(demo:
         ("outlier=LOF outlier=OneClassSVM", "named twice", "outlier=A,B"),
         ("imputer=linear classifier=TabPNF", "'TabPNF'", "'TabPFN'"),
         ("outlier=LOFF", "'LOFF'", "'LOF'"),
-        ("outlier=PROPHET", "not implemented yet", "LOF"),
+        ("outlier=UniTS-gt-finetune", "not implemented yet", "LOF"),
         ("outlier=LOF,", "''", "LOF"),
     ],
 )

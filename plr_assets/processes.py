@@ -1,0 +1,57 @@
+"""Work spread over processes that end with the one that started them.
+
+Belongs here: the pool that science code spreads recordings over. Does not belong here: what is computed, or the keys of
+a range (`platform.mapper`). Nothing heavy is imported at the top: a worker imports this module first, and sets its
+threads before a numerical library reads the setting.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def spread(function: Callable[[Item], Result], items: Sequence[Item], n_jobs: int) -> list[Result]:
+    """`function` of each item, in their order, in up to `n_jobs` processes; with one, or one item, in this process.
+
+    The first error is raised as it is and ends the rest. Raises ValueError if `n_jobs` is below 1.
+
+    joblib is not used for this: its idle workers outlive a parent that was killed by minutes (300 s).
+    """
+    if n_jobs < 1:
+        raise ValueError(f"n_jobs is {n_jobs}: at least one process is needed")
+    processes = min(n_jobs, len(items))
+    if processes < 2:
+        return [function(item) for item in items]
+    # Not fork: the parent may run threads, and a lock that another thread holds never opens in the child.
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    try:
+        return list(pool.map(function, items))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    import signal
+    import threading
+
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Ctrl-C reaches the whole process group; the parent decides what stops.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever: its siblings hold the other end of the pipe."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
