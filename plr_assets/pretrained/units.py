@@ -96,9 +96,9 @@ class PositionEmbedding(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        rate = 10000.0 ** (-torch.arange(0, dim, 2) / dim)
+        rate = 10000.0 ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
         angle = torch.arange(MAX_PATCHES)[:, None] * rate
-        self.pe = nn.Parameter(torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[None, None])
+        self.pe = nn.Parameter(torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[None, None].float())
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.pe[:, :, : x.shape[2]]
@@ -181,8 +181,7 @@ class UniTS(nn.Module):
         patch_len = self.config.patch_len
         patches = self.config.patches(x.shape[-1])
         self._check(x, observed, hidden, patches)
-        padding = (0, patches * patch_len - x.shape[1])
-        # What fills up the last patch is not observed.
+        padding = (0, patches * patch_len - x.shape[1])  # what fills up the last patch is not observed
         cut = (len(x), patches, patch_len)
         values = nn.functional.pad(x, padding).reshape(cut)
         visible = nn.functional.pad(observed, padding).reshape(cut)

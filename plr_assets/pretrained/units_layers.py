@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 
 @lru_cache(maxsize=256)
-def _resize_weights(size: int, target: int) -> NDArray[np.float32]:
+def _resize_weights(size: int, target: int) -> NDArray[np.float64]:
     """(target, size): linear interpolation from `size` points to `target`, cell centres aligned, ends held."""
     place = np.clip((np.arange(target) + 0.5) * size / target - 0.5, 0, size - 1)
     left = np.floor(place).astype(int)
@@ -29,7 +29,7 @@ def _resize_weights(size: int, target: int) -> NDArray[np.float32]:
     weights = np.zeros((target, size))
     np.add.at(weights, (np.arange(target), left), 1 - (place - left))
     np.add.at(weights, (np.arange(target), right), place - left)
-    return weights.astype(np.float32)
+    return weights
 
 
 def resized(matrix: Tensor, rows: int, columns: int) -> Tensor:

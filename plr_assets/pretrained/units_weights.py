@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -29,7 +30,7 @@ ARCHITECTURE = "UniTS"
 PER_DATA_SET = ("prompt_tokens", "mask_tokens", "cls_tokens", "category_tokens", "cls_prompts")
 # What an official pretraining checkpoint holds beside tensors: its arguments, and learning rates as numpy scalars (its
 # schedule is a numpy array), under the name of numpy 1 or of numpy 2. None of them can do anything when read.
-_numpy_scalar = np.float64(0).__reduce__()[0]
+_numpy_scalar: Callable[..., Any] = operator.itemgetter(0)(np.float64(0).__reduce__())
 _SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     argparse.Namespace,
     np.dtype,
