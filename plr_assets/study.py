@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from plr_assets.config_files import load_model
 from plr_assets.errors import ConfigError, did_you_mean
 from plr_assets.paths import configs_dir, data_root
-from plr_assets.registry import Axis, Foundation, Profile, Registry, load_registry
+from plr_assets.registry import Axis, Profile, Registry, load_registry
 
 Colour = Literal["red", "blue", "white"]
 Window = Annotated[tuple[float, float], Field(description="(start, end) in seconds, both included")]

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from plr_assets.cli.pages import lineage_url
 from plr_assets.cli.views import leaderboard_view, left_out_text
 from plr_assets.platform.execution import KeyResult
+from plr_assets.platform.progress import KeyProgress
 from plr_assets.platform.runner import AssetOutcome
 from plr_assets.platform.stages import StageAsset
 from plr_assets.study import Study
@@ -50,7 +51,10 @@ class TerminalWatcher:
             self._task = self._progress.add_task(asset.name, total=to_do)
             self._progress.start()
 
-    def decided(self, result: KeyResult) -> None:
+    def reports(self, result: KeyResult | KeyProgress) -> None:
+        if isinstance(result, KeyProgress):
+            self._console.print(f"    [dim]{result.text}: {result.line}[/dim]", highlight=False, soft_wrap=True)
+            return
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task)
         if result.error is not None:
@@ -105,7 +109,7 @@ def run_study(name: str, select: str, console: Console) -> bool:
         closing(make_mapper(study.workers.kind, study.workers.processes)) as workers,
     ):
         watcher = TerminalWatcher(console)
-        definitions = build_definitions(study, live_resources(contract, workers, watcher.decided))
+        definitions = build_definitions(study, live_resources(contract, workers, watcher.reports))
         runner = Runner(grid, assets, definitions, instance, contract, watcher)
         outcomes = runner.run(needed_keys(assets, grid, selection))
     write_outcomes(outcomes_file(study.data_dir), outcomes)

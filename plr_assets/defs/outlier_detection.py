@@ -51,7 +51,7 @@ def detectors(task: Task) -> Product:
 
     model = task.entry.pretrained
     start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
-    detector = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")), **start)
+    detector = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")), task.cores, **start)
     return Product(folders={"model": detector.save})
 
 
@@ -71,7 +71,7 @@ def outlier_scores(task: Task) -> Product:
 
     cohort = Recordings.from_frame(task.table("recordings"))
     (detector,) = task.fitted("detectors").values()
-    scores = signal_column(detector.decision_function(cohort))
+    scores = signal_column(detector.decision_function(cohort, task.cores))
     frame = pl.DataFrame({"recording": cohort.recording, "score": scores})
     return Product(tables={"outlier_scores": frame})
 

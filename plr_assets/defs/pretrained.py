@@ -51,9 +51,7 @@ def _local_files(model: Foundation) -> Callable[[Study, Inputs], str]:
 
 def weights_of(axis: Axis, model: Foundation) -> Callable[[Grid, PipelineKey], Iterable[PipelineKey]]:
     """For `reads`: the weights, for keys whose method starts from `model`."""
-    return lambda grid, key: (
-        (WHOLE,) if grid.registry.methods[axis][key.named(axis)].pretrained == model else ()
-    )
+    return lambda grid, key: (WHOLE,) if grid.registry.methods[axis][key.named(axis)].pretrained == model else ()
 
 
 @stage_asset(

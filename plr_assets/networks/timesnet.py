@@ -27,9 +27,7 @@ def build_timesnet(
     class TimesNet(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.network = _TimesNet(
-                n_layers, window, 1, top_k, d_model, d_ffn, n_kernels, dropout, True, MSE(), MSE()
-            )
+            self.network = _TimesNet(n_layers, window, 1, top_k, d_model, d_ffn, n_kernels, dropout, True, MSE(), MSE())
 
         def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
             inputs = {"X": signal.unsqueeze(-1), "missing_mask": visible.unsqueeze(-1)}

@@ -28,11 +28,11 @@ class PretrainedDetector(ReconstructionDetector):
 
     pretrained_on_: str = field(init=False)
 
-    def fit(self, development: Recordings, *, weights: Path) -> Self:  # type: ignore[override]
+    def fit(self, development: Recordings, n_jobs: int = 1, *, weights: Path) -> Self:  # type: ignore[override]
         """`weights`: a folder as `pretrained.weights` writes it."""
         self._folder = weights
         self.pretrained_on_ = Origin.load(weights).pretrained_on
-        return super().fit(development)
+        return super().fit(development, n_jobs)
 
     def _build(self) -> torch.nn.Module:
         return self._from_folder(self._folder)
@@ -96,14 +96,15 @@ class UnitsDetector(PretrainedDetector):
     window: int = 512
 
     def _from_folder(self, folder: Path) -> torch.nn.Module:
-        from plr_assets.pretrained.units import UnitsReconstructor
+        from plr_assets.pretrained.units_network import UnitsReconstructor
         from plr_assets.pretrained.units_weights import load_units
 
         return UnitsReconstructor(load_units(folder))
 
     @classmethod
     def _empty(cls, folder: Path) -> torch.nn.Module:
-        from plr_assets.pretrained.units import UniTS, UnitsReconstructor
+        from plr_assets.pretrained.units import UniTS
+        from plr_assets.pretrained.units_network import UnitsReconstructor
         from plr_assets.pretrained.units_weights import read_config
 
         return UnitsReconstructor(UniTS(read_config(folder)))

@@ -108,9 +108,7 @@ class ReconstructionDetector(Detector):
     def _train(self, training: Recordings, holdout: Recordings) -> int:
         """The epoch whose weights were kept."""
         order = integer_seed(self.seed, type(self).__name__, "order")
-        fitted = train(
-            self.network_, self._examples(training), self._examples(holdout), self._schedule, order
-        )
+        fitted = train(self.network_, self._examples(training), self._examples(holdout), self._schedule, order)
         return fitted.epoch
 
     def _check(self) -> None:

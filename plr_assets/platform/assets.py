@@ -24,6 +24,7 @@ from plr_assets.platform.mapper import Mapper
 from plr_assets.platform.parent_run import end_parent_run
 from plr_assets.platform.partitions import partition_mapping, partitions_def, reads_by_asset
 from plr_assets.platform.planning import Planner
+from plr_assets.platform.progress import KeyProgress
 from plr_assets.platform.stages import WHOLE, StageAsset
 from plr_assets.study import Study
 
@@ -119,10 +120,13 @@ def _progress(context: dg.AssetExecutionContext, total: int, observer: Report) -
     """Tells the Dagster log, and whoever else watches, of each key as it is decided."""
     decided = 0
 
-    def report(result: KeyResult) -> None:
+    def report(result: KeyResult | KeyProgress) -> None:
         nonlocal decided
-        decided += 1
         observer(result)
+        if isinstance(result, KeyProgress):
+            context.log.info(f"{result.text}: {result.line}")
+            return
+        decided += 1
         where = f"[{decided}/{total}] {result.text}"
         if result.error is not None:
             context.log.error(f"{where}: {result.error}")

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plr_assets.platform.artifacts import ArtifactInfo, write_product
@@ -18,6 +18,7 @@ from plr_assets.platform.contract import Contract, Draft, PublishedRun
 from plr_assets.platform.exports import export
 from plr_assets.platform.mapper import Failed, Mapper
 from plr_assets.platform.planning import KeyPlan, Planner
+from plr_assets.platform.progress import KeyProgress, listening, telling
 from plr_assets.platform.stages import Task
 
 
@@ -44,6 +45,15 @@ class _Work:
     task: Task
     folder: Path
 
+    @property
+    def text(self) -> str:
+        return self.task.asset.key_text(self.task.key)
+
+    @property
+    def progress(self) -> Path:
+        """Where the worker says how far it is."""
+        return self.folder.with_suffix(".progress")
+
 
 @dataclass(frozen=True)
 class _Done:
@@ -55,7 +65,7 @@ class _Done:
     seconds: float
 
 
-Report = Callable[[KeyResult], None]
+Report = Callable[[KeyResult | KeyProgress], None]
 
 
 def run_keys(
@@ -70,7 +80,7 @@ def run_keys(
     """Bring every key of `plans` to a published run; one result a key, in the order of `plans`.
 
     A key whose work is published is reused. A key whose inputs are missing, or whose computation raises, is failed: the
-    others go on. `report` is called as each key is decided.
+    others go on. `report` is called as each key is decided, and with what a key that takes long says of itself.
     """
     results: dict[str, KeyResult] = {}
 
@@ -91,23 +101,29 @@ def run_keys(
 
     scratch = Path(tempfile.mkdtemp(prefix="plr-"))
     try:
-        work = [_Work(planner.task(plan), scratch / str(index)) for index, plan in enumerate(waiting.values())]
-        for outcome in mapper.map(_compute, work):
-            plan = waiting[outcome.item.task.asset.key_text(outcome.item.task.key)]
-            if isinstance(outcome.result, Failed):
-                decide(_failed(contract, plan, planner.draft(plan, tags), outcome.result))
-                continue
-            done = outcome.result
-            run = contract.publish(
-                planner.draft(plan, tags),
-                done.artifacts,
-                outcome.item.folder,
-                metrics=done.metrics,
-                seconds=done.seconds,
-            )
-            shutil.rmtree(outcome.item.folder)
-            _export(plan, run, planner, contract)
-            decide(KeyResult(plan, run, metrics=done.metrics, notes=done.notes))
+        # With fewer keys than processes, a key may use several.
+        cores = max(1, mapper.processes // max(len(waiting), 1))
+        work = [
+            _Work(replace(planner.task(plan), cores=cores), scratch / str(index))
+            for index, plan in enumerate(waiting.values())
+        ]
+        with listening({item.progress: item.text for item in work}, report):
+            for outcome in mapper.map(_compute, work):
+                plan = waiting[outcome.item.text]
+                if isinstance(outcome.result, Failed):
+                    decide(_failed(contract, plan, planner.draft(plan, tags), outcome.result))
+                    continue
+                done = outcome.result
+                run = contract.publish(
+                    planner.draft(plan, tags),
+                    done.artifacts,
+                    outcome.item.folder,
+                    metrics=done.metrics,
+                    seconds=done.seconds,
+                )
+                shutil.rmtree(outcome.item.folder)
+                _export(plan, run, planner, contract)
+                decide(KeyResult(plan, run, metrics=done.metrics, notes=done.notes))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return [results[plan.text] for plan in plans]
@@ -116,7 +132,8 @@ def run_keys(
 def _compute(work: _Work) -> _Done:
     """In a worker: compute one key and stage its artifacts on disk."""
     started = time.perf_counter()
-    product = work.task.asset.compute(work.task)
+    with telling(work.progress):
+        product = work.task.asset.compute(work.task)
     work.folder.mkdir(parents=True)
     artifacts = write_product(product, work.task.asset.tables, work.folder)
     return _Done(artifacts, dict(product.metrics), dict(product.notes), time.perf_counter() - started)

@@ -48,6 +48,9 @@ class Outcome(Generic[Item, Result]):
 class Mapper(Protocol):
     """Applies a function to items, one outcome an item, in order of completion."""
 
+    @property
+    def processes(self) -> int: ...
+
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]: ...
 
     def close(self) -> None: ...
@@ -55,6 +58,8 @@ class Mapper(Protocol):
 
 class SerialMapper:
     """In this process, one after another."""
+
+    processes = 1
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
         for item in items:

@@ -15,6 +15,7 @@ from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult, Report
 from plr_assets.platform.mapper import Mapper, make_mapper
 from plr_assets.platform.parent_run import parent_run_resource
+from plr_assets.platform.progress import KeyProgress
 from plr_assets.platform.stages import StageAsset
 from plr_assets.study import Study
 
@@ -48,7 +49,7 @@ def study_resources(study: Study, assets: Sequence[StageAsset]) -> dict[str, Any
     }
 
 
-def _nobody(_: KeyResult) -> None:
+def _nobody(_: KeyResult | KeyProgress) -> None:
     """Runs that the UI or the daemon started are watched through the Dagster log alone."""
 
 

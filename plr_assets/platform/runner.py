@@ -25,6 +25,7 @@ from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.leftovers import PROCESS_TAG, close_runs_of_dead_processes
 from plr_assets.platform.planning import KeyPlan, Planner
 from plr_assets.platform.processes import this_process
+from plr_assets.platform.progress import KeyProgress
 from plr_assets.platform.stages import StageAsset
 
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -36,7 +37,7 @@ class Watcher(Protocol):
 
     def starts(self, asset: StageAsset, to_do: int) -> None: ...
 
-    def decided(self, result: KeyResult) -> None: ...
+    def reports(self, event: KeyResult | KeyProgress) -> None: ...
 
     def ends(self, asset: StageAsset, outcome: AssetOutcome) -> None: ...
 

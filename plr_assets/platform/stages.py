@@ -140,7 +140,8 @@ def _declared(module: str, name: str) -> StageAsset:
 class Task:
     """What a compute function gets: its key, its inputs, and the settings it declared. Sent to workers.
 
-    `study` is for finding places on disk; whatever shapes a result is asked for as a `setting`.
+    `study` is for finding places on disk; whatever shapes a result is asked for as a `setting`. `cores` is the number of
+    processes that the computation may use; no result depends on it.
     """
 
     asset: StageAsset
@@ -149,6 +150,7 @@ class Task:
     key: PipelineKey
     inputs: Inputs
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    cores: int = 1
 
     def table(self, asset: str, artifact: str | None = None) -> pl.DataFrame:
         """The one table read from `asset`."""

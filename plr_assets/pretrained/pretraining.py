@@ -7,6 +7,7 @@ that learns to fill what is hidden from it. Does not belong here: weights from e
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,7 +85,7 @@ _PUBLISHED_GRID = Study(
     description="Recordings for pretraining, on the published grid.",
     origin="synthetic",
     seed=0,
-    recordings=RecordingFiles(path="raw"),  # type: ignore[arg-type] - pydantic makes it a path
+    recordings=RecordingFiles(path=Path("raw")),
     sampling=Sampling(rate_hz=30, duration_s=66, align_onset=Alignment(colour="blue", at_s=15.5)),
     baseline=Baseline(before="blue"),
     grids=(SubGrid(outlier_detection=(), imputation=(), featurization=()),),

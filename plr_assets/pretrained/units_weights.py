@@ -55,7 +55,7 @@ def load_units(folder: Path) -> UniTS:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    config = _read_config(folder)
+    config = read_config(folder)
     path = _existing(folder / WEIGHTS_FILE)
     try:
         weights = load_file(path)
@@ -150,7 +150,7 @@ def _read_content(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _read_config(folder: Path) -> UnitsConfig:
+def read_config(folder: Path) -> UnitsConfig:
     config = _read_content(folder)["config"]
     known = {field.name for field in fields(UnitsConfig)}
     if not isinstance(config, dict) or config.keys() != known:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from plr_assets.errors import ConfigError
-from plr_assets.pretrained import moment, units, units_weights
+from plr_assets.pretrained import moment, units, units_network, units_weights
 from plr_assets.pretrained.pretraining import pretrain
 from plr_assets.study import MomentWeights, UnitsWeights
 
@@ -78,9 +78,12 @@ def _obtain_units(source: UnitsWeights, path: Path | None, folder: Path, seed: i
             d_model=source.d_model, e_layers=source.layers, n_heads=source.heads, prompt_num=source.prompts
         )
         network = pretrain(
-            lambda: units.UnitsReconstructor(units.UniTS(config)), units.WINDOW, source.pretraining, seed
+            lambda: units_network.UnitsReconstructor(units.UniTS(config)),
+            units_network.WINDOW,
+            source.pretraining,
+            seed,
         )
-        assert isinstance(network, units.UnitsReconstructor)  # noqa: S101 - built above
+        assert isinstance(network, units_network.UnitsReconstructor)  # noqa: S101 - built above
         origin = _simulated(source.pretraining.recordings)
         units_weights.save_units(network.model, folder, origin)
         return Origin(origin)

@@ -26,6 +26,7 @@ from plr_assets.platform.environment import open_instance
 from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.mapper import SerialMapper
 from plr_assets.platform.planning import KeyPlan, Planner
+from plr_assets.platform.progress import KeyProgress
 from plr_assets.platform.resources import live_resources
 from plr_assets.platform.runner import AssetOutcome, Runner
 from plr_assets.platform.selection import needed_keys, parse_selection
@@ -81,7 +82,7 @@ class _Nobody:
 
     def starts(self, asset: StageAsset, to_do: int) -> None: ...
 
-    def decided(self, result: KeyResult) -> None: ...
+    def reports(self, event: KeyResult | KeyProgress) -> None: ...
 
     def ends(self, asset: StageAsset, outcome: AssetOutcome) -> None: ...
 
