@@ -117,7 +117,7 @@ def test_a_reconstruction_follows_the_level_and_size_of_its_window() -> None:
     model = new_units(SMALL, seed=1).eval()
     x = windows(2)
     scaled = model.reconstruct(5 * x - 40, all_observed(x))
-    torch.testing.assert_close(scaled, 5 * model.reconstruct(x, all_observed(x)) - 40, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(scaled, 5 * model.reconstruct(x, all_observed(x)) - 40, rtol=1e-4, atol=1e-2)
 
 
 @torch.no_grad()
@@ -141,7 +141,7 @@ def test_a_window_alone_gives_what_it_gives_in_a_batch() -> None:
     x = windows(6)
     together = model.reconstruct(x, all_observed(x))
     alone = torch.cat([model.reconstruct(row[None], all_observed(row[None])) for row in x])
-    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-4)
 
 
 def test_equal_seeds_give_equal_bytes_and_leave_the_global_stream_alone() -> None:
@@ -167,13 +167,13 @@ def train(steps: int, seed: int = 0) -> tuple[UniTS, list[float]]:
         loss = pretraining_loss(model.pretrain(x, observed, hidden), x, observed)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     return model, losses
 
 
 def test_one_batch_can_be_learnt_by_heart() -> None:
-    _, losses = train(150)
-    assert losses[-1] < losses[0] / 10
+    _, losses = train(100)
+    assert losses[-1] < losses[0] / 20
 
 
 def test_equal_training_gives_equal_weights() -> None:
