@@ -69,8 +69,8 @@ def _lof(cohort: Recordings) -> Result:
     for left, right in zip(found["ours"], found["plain"], strict=False):
         # The device writes few digits: where samples tie for the k-th neighbour scikit-learn takes whichever it meets
         # first, and scores differ a little.
-        left = left[~np.isnan(left)]
-        flagged = [scores > np.percentile(scores, 100 * (1 - SHARE)) for scores in (left, right)]
+        pair = (left[~np.isnan(left)], right)
+        flagged = [scores > np.percentile(scores, 100 * (1 - SHARE)) for scores in pair]
         assert (flagged[0] == flagged[1]).mean() > 0.99
     loop = times.fastest("plain") / LOF_SAMPLE * PUBLISHED
     return Result(
