@@ -38,8 +38,7 @@ def prophet(signal: Signal, _: float) -> Signal:
     import pandas as pd
     from prophet import Prophet
 
-    for name in ("prophet", "cmdstanpy"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.disable(logging.INFO)
     dates = pd.Timestamp("2000-01-01") + pd.to_timedelta(np.arange(signal.size) / RATE_HZ, unit="s")
     found = Prophet(changepoint_prior_scale=0.1).fit(pd.DataFrame({"ds": dates, "y": signal})).predict()
     width = found["yhat_upper"] - found["yhat_lower"]
