@@ -143,7 +143,7 @@ class QualityLimits(_Strict):
     sampling_gap_s: Limit = Field(default=(0.2, 1.0), description="s between two samples; measured up to 0.13")
     empty_share: Limit = Field(
         default=(0.05, 0.2),
-        description="grid points without a sample; measured up to 0.9 %, and a clock just off 30 Hz leaves up to 4 %",
+        description="grid points without a sample; measured up to 0.9 %, which is a clock at 29.7 Hz",
     )
     baseline_missing: Limit = Field(
         default=(0.2, 0.5), description="missing samples of the baseline window; measured 58 of 150 in one file"
@@ -173,6 +173,10 @@ class QualityLimits(_Strict):
     implausible_share: Limit = Field(
         default=(0.05, 0.3),
         description="samples below 20 % or above 160 % of the baseline; measured up to 63 of 1981 (3.2 %)",
+    )
+    truth_off_percent: Limit = Field(
+        default=(10.0, 25.0),
+        description="% of the baseline by which a tenth of the kept samples miss ground truth; noise explains up to 5",
     )
     noise_percent: Limit = Field(
         default=(4.0, None), description="% of the baseline, robust SD from frame to frame; measured 0.5-2.8"

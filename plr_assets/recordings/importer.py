@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,17 +32,19 @@ from plr_assets.study import Study
 _UNREAD = "0" * 64
 _HASH_DIGITS = 12
 QUARANTINE_SCHEMA = {"content": pl.String, "row": pl.Int64, "reason": pl.String, "remedy": pl.String}
+VERDICT_SCHEMA = dict.fromkeys(("recording", "verdict", "flags", "reason", "remedy"), pl.String)
 
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """What import gives: recordings in order of their id, and `schemas.QUARANTINE`.
+    """What import gives: recordings in order of their id, `schemas.QUARANTINE`, and `schemas.RECORDING_VERDICTS`.
 
     unlisted   ids of recordings whose subject has no row in the subjects table; empty where the study names none.
     """
 
     recordings: Recordings
     quarantine: pl.DataFrame
+    verdicts: pl.DataFrame
     unlisted: tuple[str, ...] = ()
 
 
@@ -93,7 +95,8 @@ def import_recordings(study: Study, lookup: Path, readers: Sequence[Reader] = RE
     names = assign_pseudonyms(identities, lookup)
     accepted.sort(key=lambda verdict: names[verdict.stem].recording)
     unlisted = tuple(names[verdict.stem].recording for verdict in accepted if verdict.listed is False)
-    return Imported(_table(accepted, [names[verdict.stem] for verdict in accepted], study), quarantine, unlisted)
+    table = _table(accepted, [names[verdict.stem] for verdict in accepted], study)
+    return Imported(table, quarantine, _verdict_table(table.recording, accepted), unlisted)
 
 
 def check_unit(study: Study) -> None:
@@ -242,5 +245,21 @@ def _table(accepted: Sequence[Verdict], pseudonyms: Sequence[Pseudonym], study: 
         label=tuple(subject.label for subject in subjects),
         age=np.array([subject.age for subject in subjects]),
         eye=tuple(subject.eye or study.recordings.eye for subject in subjects),
-        flags=tuple(flags_text(verdict.flags) for verdict in accepted),
     )
+
+
+def _verdict_table(recording: Sequence[str], accepted: Sequence[Verdict]) -> pl.DataFrame:
+    def text(parts: Iterable[str]) -> str | None:
+        return " ".join(dict.fromkeys(parts)) or None
+
+    rows = [
+        (
+            name,
+            "accepted with flags" if verdict.flags else "accepted",
+            flags_text(verdict.flags),
+            text(finding.reason for finding in verdict.flags),
+            text(finding.remedy for finding in verdict.flags),
+        )
+        for name, verdict in zip(recording, accepted, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=VERDICT_SCHEMA, orient="row")

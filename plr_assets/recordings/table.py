@@ -43,7 +43,6 @@ class Recordings:
     artefact   (n, T) bool or None: samples a human rejected, dropouts not included.
     label      per recording, the diagnosis ("control", "glaucoma") or None.
     baseline   (n,) float64, the diameter that 0 % stands for, in `baseline_unit`.
-    flags      per recording, the rules of the quality gate that it breaks ("blinks; noise") or None.
     """
 
     recording: tuple[str, ...]
@@ -60,7 +59,6 @@ class Recordings:
     label: tuple[str | None, ...] = ()
     age: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     eye: tuple[str | None, ...] = ()
-    flags: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         n, samples = self.pupil.shape
@@ -68,11 +66,9 @@ class Recordings:
             object.__setattr__(self, "label", (None,) * n)
         if not self.eye:
             object.__setattr__(self, "eye", (None,) * n)
-        if not self.flags:
-            object.__setattr__(self, "flags", (None,) * n)
         if self.age.size == 0:
             object.__setattr__(self, "age", np.full(n, np.nan))
-        per_recording = {"subject": self.subject, "stimuli": self.stimuli, "label": self.label, "flags": self.flags}
+        per_recording = {"subject": self.subject, "stimuli": self.stimuli, "label": self.label}
         for name, rows in per_recording.items():
             if len(rows) != n:
                 raise ValueError(f"{name} has {len(rows)} entries for {n} recordings")
@@ -115,7 +111,6 @@ class Recordings:
             label=tuple(self.label[i] for i in rows),
             age=self.age[rows],
             eye=tuple(self.eye[i] for i in rows),
-            flags=tuple(self.flags[i] for i in rows),
         )
 
     def blinded(self) -> Recordings:
@@ -136,7 +131,6 @@ class Recordings:
                 "baseline_unit": pl.Series([self.baseline_unit] * n, dtype=pl.String),
                 "rate_hz": pl.Series([self.rate_hz] * n, dtype=pl.Float64),
                 "synthetic": pl.Series([self.synthetic] * n, dtype=pl.Boolean),
-                "flags": pl.Series(self.flags, dtype=pl.String),
                 "stimuli": pl.Series(
                     [
                         [{"colour": s.colour, "onset_s": s.onset_s, "offset_s": s.offset_s} for s in lights]
@@ -175,7 +169,6 @@ class Recordings:
             label=tuple(frame["label"]),
             age=frame["age"].fill_null(float("nan")).to_numpy(),
             eye=tuple(frame["eye"]),
-            flags=tuple(frame["flags"]),
         )
 
 

@@ -67,7 +67,7 @@ def test_too_many_flagged_recordings_stop_what_follows_until_the_limit_is_raised
         assert set(outcomes[name].blocked.values()) == {"needs recordings, which did not pass its check"}
         assert outcomes[name].computed == 0
     assert Contract("trial").latest("cohort_split", "cohort_split") is None
-    assert artifact("recordings", "recordings")["flags"].null_count() == 0
+    assert artifact("recordings", "recording_verdicts")["flags"].null_count() == 0
     (event,) = fresh.materialized(("recordings", "recordings"))
     assert "noise" in str(event.metadata["flags"].value)
     assert verdict(fresh) is False
