@@ -154,7 +154,12 @@ RECORDINGS = Table(
         Column("stimuli", "stimuli", "lights: colour, first and last moment on the common grid"),
         Column("pupil", "signal", "diameter as the device gave it; NaN where it found no pupil", "%"),
         Column("truth", "signal", "human-supervised ground truth", "%", nullable=True),
-        Column("artefact", "mask", "samples a human rejected, dropouts not included", nullable=True),
+        Column(
+            "artefact",
+            "mask",
+            "samples a human rejected, dropouts not included; missing: no human looked",
+            nullable=True,
+        ),
         Column("light_red", "signal", "drive of the red light, 0 = off"),
         Column("light_blue", "signal", "drive of the blue light, 0 = off"),
     ),

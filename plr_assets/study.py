@@ -47,7 +47,10 @@ class RecordingFiles(_Strict):
     columns: ColumnMap | None = Field(default=None, description="headered_csv only")
     unit: Literal["px", "mm", "%"] = Field(default="px", description="unit of the pupil column")
     eye: Literal["left", "right"] | None = None
-    subjects: Path | None = Field(default=None, description="csv or xlsx: subject_code, class_label, age, eye")
+    subjects: Path | None = Field(
+        default=None,
+        description="csv or xlsx: subject_code, class_label, age, eye, perhaps recording",
+    )
     ground_truth: Path | None = Field(default=None, description="folder: <subject_code>.csv on the common grid")
     ground_truth_in_files: bool = Field(default=False, description="the recordings' own files hold it")
 

@@ -148,11 +148,15 @@ def _verdict(
         code, stem = parsed.code, parsed.name or parsed.code
         where = f"{where}: {stem}"
         subject = parsed.subject or UNKNOWN
-        if table is not None:
-            subject = table.get(code, UNKNOWN)
     listed = None if table is None else code in table
+    row = None if table is None else table.get(code, UNKNOWN).at(stem)
+    if table is not None:
+        subject = row or UNKNOWN
     verdict = Verdict(where, code, stem, parsed.content or digest, reader, subject, listed)
     try:
+        if table is not None and row is None:
+            problem = "the subjects table has rows for other recordings of its subject, and none for this one."
+            raise FileError(where, problem, "Add its row, or one in which `recording` is blank, for all others.")
         if isinstance(parsed.trace, FileError):
             raise parsed.trace
         trace = _on_grid(parsed.trace, source, code, study)
@@ -227,9 +231,9 @@ def _table(accepted: Sequence[Verdict], pseudonyms: Sequence[Pseudonym], study: 
     traces = [verdict.trace for verdict in accepted if verdict.trace is not None]
     subjects = [verdict.subject for verdict in accepted]
     truths = [trace.truth for trace in traces if trace.truth is not None]
-    masks = [trace.artefact for trace in traces if trace.artefact is not None]
-    if len(masks) < len(traces):
-        masks = []  # a mask of some only would call the others clean
+    reviewed = np.array([trace.artefact is not None for trace in traces])
+    nobody = np.zeros(study.sampling.n_samples, dtype=np.bool_)
+    masks = [nobody if trace.artefact is None else trace.artefact for trace in traces]
     return Recordings(
         recording=tuple(p.recording for p in pseudonyms),
         subject=tuple(p.subject for p in pseudonyms),
@@ -241,7 +245,8 @@ def _table(accepted: Sequence[Verdict], pseudonyms: Sequence[Pseudonym], study: 
         baseline_unit=study.recordings.unit,
         synthetic=study.synthetic,
         truth=np.stack(truths).astype(np.float32) if truths else None,
-        artefact=np.stack(masks) if masks else None,
+        artefact=np.stack(masks) if reviewed.any() else None,
+        reviewed=reviewed,
         label=tuple(subject.label for subject in subjects),
         age=np.array([subject.age for subject in subjects]),
         eye=tuple(subject.eye or study.recordings.eye for subject in subjects),

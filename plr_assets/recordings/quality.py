@@ -28,8 +28,8 @@ _RECORD_AGAIN = "Record again, or leave the recording out."
 _LOOK = "Look at the recording."
 # How far from 0 % a diameter may be: constriction measured up to 64 %, dilation over the baseline up to 7 %.
 _PLAUSIBLE_PERCENT = (-80.0, 60.0)
-# No pupil has a diameter below 0; pupils are 1 to 9 mm wide, so no sample is ten times the baseline. -1 written by the
-# device where it found none may have been turned into % with the rest, which is -103 % of the narrowest baseline (29 px).
+# No pupil has a diameter below 0; pupils are 1 to 9 mm wide, so no sample is ten times the baseline. -1, which
+# the device writes where it found none, may have been turned into % with the rest: -103 % of the narrowest baseline.
 _POSSIBLE_PERCENT = (-105.0, 900.0)
 # A reconstruction by a human has no artefacts left in it. Margin: a baseline that was narrow for a blink's edge.
 _POSSIBLE_TRUTH_PERCENT = (-95.0, 150.0)

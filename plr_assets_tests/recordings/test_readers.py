@@ -126,6 +126,22 @@ def test_our_own_table_comes_back_as_it_was(
     assert again.sort("baseline").select(by_baseline).equals(frame.sort("baseline").select(by_baseline))
 
 
+def test_a_human_mask_of_some_recordings_is_kept_for_those(
+    cohort: Recordings, simulated: Study, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    path = simulated.data_dir / "many" / "published"
+    path.parent.mkdir()
+    frame = cohort.to_frame()
+    looked = pl.int_range(pl.len()) % 3 == 0
+    frame = frame.with_columns(artefact=pl.when(looked).then("artefact"))
+    frame.write_parquet(path)
+    imported = from_files(make_study, tmp_path, reader="recordings_parquet")
+    assert imported.quarantine.is_empty()
+    found = imported.recordings.to_frame().sort("baseline")
+    assert found["artefact"].equals(frame.sort("baseline")["artefact"])
+    assert imported.recordings.reviewed.sum() == 3
+
+
 def test_one_wrong_row_of_our_own_table_is_refused_alone(
     cohort: Recordings, simulated: Study, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
