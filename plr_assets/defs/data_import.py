@@ -6,6 +6,7 @@ Belongs here: the declarations. Does not belong here: reading files, simulating,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
 def _source(study: Study, _inputs: Inputs) -> str:
     from plr_assets.recordings.sources import source_digest
 
-    return source_digest(study)
+    with _unnamed(study):
+        return source_digest(study)
+
+
+def _unnamed(study: Study) -> AbstractContextManager[None]:
+    """A file's name may hold a subject's code, and errors are logged."""
+    from plr_assets.recordings.anonymise import without_names
+
+    table = study.recordings.subjects
+    return without_names(lookup_file(study), () if table is None else (table.name,))
 
 
 def _freeze(study: Study, inputs: Inputs) -> str:
@@ -107,7 +117,8 @@ def recordings(task: Task) -> Product:
     from plr_assets.platform.duckdb_recordings import all_readers
     from plr_assets.recordings.importer import import_recordings
 
-    found = import_recordings(task.study, lookup_file(task.study), all_readers())
+    with _unnamed(task.study):
+        found = import_recordings(task.study, lookup_file(task.study), all_readers())
     cohort = found.recordings
     return Product(
         tables={
