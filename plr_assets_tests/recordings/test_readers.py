@@ -51,13 +51,13 @@ def cohort(simulated: Study, tmp_path: Path) -> Recordings:
 def write_database(path: Path, kind: str, tables: dict[str, pl.DataFrame]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     types = ("REAL",) * 6 + ("TEXT", "TEXT", "REAL")
-    columns = ", ".join(f'"{name}" {kind}' for name, kind in zip(COLUMNS, types, strict=True))
     connection: Any = sqlite3.connect(path) if kind == "sqlite" else duckdb.connect(str(path))
     for name, frame in tables.items():
         if kind == "duckdb":
             connection.register("frame", frame.to_arrow())
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM frame")  # noqa: S608
         else:
+            columns = ", ".join(f'"{column}" {kind}' for column, kind in zip(frame.columns, types, strict=True))
             connection.execute(f"CREATE TABLE {name} ({columns})")
             connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * 9)})", frame.rows())  # noqa: S608
     if kind == "sqlite":

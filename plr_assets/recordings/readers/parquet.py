@@ -73,7 +73,7 @@ class RecordingsParquetReader:
         except FileError as error:
             named = FileError(where, f"recording {number}: {error.problem}", error.remedy)
             return Parsed(named, code=code, name=name, content=content)
-        except (TypeError, ValueError, KeyError):
+        except (TypeError, ValueError, KeyError, AttributeError):
             problem = f"recording {number}: a cell is not what the table `recordings` holds there."
             return Parsed(FileError(where, problem, _EXPORT_AGAIN), code=code, name=name, content=content)
         return Parsed(trace, code=code, name=name, subject=person, content=_digest(trace))
@@ -154,7 +154,10 @@ def _baseline_window(stimuli: Sequence[Stimulus], study: Study) -> tuple[float, 
 
 
 def _signal(cell: Any, column: str, n: int, where: str) -> NDArray[np.float64]:
-    values = np.array(cell.values.to_numpy(zero_copy_only=False), dtype=np.float64) if cell.is_valid else np.empty(0)
+    with np.errstate(invalid="ignore"):  # damage may leave a signalling NaN
+        values = (
+            np.array(cell.values.to_numpy(zero_copy_only=False), dtype=np.float64) if cell.is_valid else np.empty(0)
+        )
     if values.shape != (n,):
         problem = f"`{column}` has {values.size} samples, the common grid {n}."
         raise FileError(where, problem, "Mend `sampling`, or export the table again.")
