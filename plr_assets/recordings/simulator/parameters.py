@@ -115,6 +115,7 @@ class ColourResponse:
     threshold_code: LogNormal
     onset_delay_s: Normal
     quick_share: float  # of the redilation that starts quickly
+    quick_tau_s: LogNormal  # of that share, at a constriction of `quick_tau_at`
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ class PhysiologyParameters:
                 slow_weight=Effect(Normal(0.24, 0.06, 0.05, 0.5), 0.55),
                 threshold_code=LogNormal(0.9, 0.10, 0.6, 1.2),
                 onset_delay_s=Normal(0.44, 0.015, 0.3, 0.55),
-                quick_share=0.62,
+                quick_share=0.55,
+                quick_tau_s=LogNormal(0.44, 0.06, 0.2, 1.0),
             ),
             "red": ColourResponse(
                 # 0.42 on top of what blue has left gives the measured 44 % of the pre-blue baseline
@@ -153,7 +155,8 @@ class PhysiologyParameters:
                 slow_weight=Effect(Normal(0.15, 0.03, 0.0, 0.3), 0.0),
                 threshold_code=LogNormal(1.0, 0.06, 0.8, 1.3),
                 onset_delay_s=Normal(0.56, 0.02, 0.35, 0.70),
-                quick_share=0.67,
+                quick_share=0.55,
+                quick_tau_s=LogNormal(0.36, 0.06, 0.2, 1.0),
             ),
         }
     )
@@ -176,10 +179,15 @@ class PhysiologyParameters:
     # sphincter: two poles, of which the second also smooths the dilation
     constriction_tau_s: float = 0.18
     muscle_tau_s: float = 0.14
+    late_share: Normal = Normal(0.45, 0.08, 0.2, 0.7)
+    late_tau_s: LogNormal = LogNormal(0.9, 0.25, 0.4, 2.0)
     adaptation_tau_s: float = 4.0  # domain B3.8: 2-4 s
     # Redilation starts quickly (23-64 %/s) and goes on slowly: one exponential fitted over both measures 0.5-4.3 s
     # after blue, 0.6-2.4 s after red.
-    quick_redilation_tau_s: LogNormal = LogNormal(0.44, 0.08, 0.25, 1.0)
+    # A large constriction lets go for longer, so that the speed grows less than the size: measured speeds after blue
+    # span a factor of 1.8, as sizes alone do.
+    quick_tau_at: float = 0.45
+    quick_tau_power: float = 0.6
     fast_redilation_tau_s: LogNormal = LogNormal(3.6, 0.30, 1.0, 7.0)
     # melanopsin: on 3 s, off ~15 s, so that blue has not ended when red starts 22 s later
     slow_on_tau_s: float = 3.0
@@ -190,7 +198,9 @@ class PhysiologyParameters:
     # measured baseline before red: 76-107 % of the one before blue; part of it is the slow blue response
     trend: Normal = Normal(-0.02, 0.05, -0.15, 0.09)
     # camera noise measured 0.5-1.2 %, 2.8 % in the worst of seven; a little more with age
-    noise: LogNormal = LogNormal(0.0098, 0.30, 0.0055, 0.03)
+    noise: LogNormal = LogNormal(0.0092, 0.20, 0.006, 0.0125)
+    noisy_probability: float = 1 / 7
+    noise_of_noisy: Uniform = Uniform(0.013, 0.028)
     noise_per_year_over_57: float = 0.005
 
 

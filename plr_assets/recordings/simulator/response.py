@@ -37,6 +37,8 @@ class ResponseParameters:
     quick_share: Signal
     half_saturation_code: Signal
     onset_share: Signal
+    late_share: Signal
+    late_tau_s: Signal
     quick_tau_s: Signal
     fast_tau_s: Signal
     slow_tau_s: Signal
@@ -57,7 +59,10 @@ def constriction(code: NDArray[np.int64], step_s: float, subject: ResponseParame
     weight = subject.slow_weight[:, None]
     coarse = [signal[:, ::_EVERY] for signal in (drive, adaptation, slow)]
     gain = _adaptation_gain(coarse[0], coarse[1], coarse[2], weight, subject.sustained)
-    closing = np.clip(drive - gain[:, None] * adaptation, 0.0, None)
+    wanted = np.clip(drive - gain[:, None] * adaptation, 0.0, None)
+    # part of the iris follows a rise late, and lets go at once: the first constriction ends in a bend, not in a corner
+    late_share = subject.late_share[:, None]
+    closing = (1 - late_share) * wanted + late_share * follow(wanted, step_s, subject.late_tau_s, step_s)
     quick = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.quick_tau_s)
     lasting = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.fast_tau_s)
     quick_share = subject.quick_share[:, None]
