@@ -158,6 +158,7 @@ def _record(
 ) -> SimulatedRecording:
     rng = generator(seed, "simulator", subject.code, "trace")
     rest = fluctuation(rng, len(fine_s), _STEP_S, PHYSIOLOGY.hippus.sample(rng), PHYSIOLOGY.wander.sample(rng))
+    rest *= 1 - 2 * (1 - PHYSIOLOGY.rest_at_half_size) * (1 - open_pupil)
     trend = PHYSIOLOGY.trend.sample(rng) * fine_s / fine_s[-1]
     fine = np.interp(fine_s - subject.latency_s, fine_s, open_pupil) * (1 + rest + trend) * subject.size_px
     clean = np.interp(time_s, fine_s, fine)
