@@ -127,7 +127,7 @@ class PhysiologyParameters:
         default_factory=lambda: {"control": Normal(55, 24, 21, 88), "glaucoma": Normal(68.5, 10.5, 35, 92)}
     )
     # chosen so that the published features classify clean signals with AUROC 0.88-0.94 (0.94 in Najjar 2023)
-    severity: Normal = Normal(0.69, 0.25, 0.15, 1.0)
+    severity: Normal = Normal(0.64, 0.25, 0.15, 1.0)
     # share of glaucoma among the unlabelled: that of the labelled in the published cohort, 56 / 208
     unlabelled_glaucoma: float = 56 / 208
     # Winn 1994: linear loss with age; between-subject SD 0.8 mm
@@ -146,15 +146,15 @@ class PhysiologyParameters:
                 threshold_code=LogNormal(0.9, 0.10, 0.6, 1.2),
                 onset_delay_s=Normal(0.37, 0.015, 0.25, 0.5),
                 quick_share=0.48,
-                quick_tau_s=LogNormal(0.374, 0.03, 0.2, 1.0),
+                quick_tau_s=LogNormal(0.355, 0.03, 0.2, 1.0),
             ),
             "red": ColourResponse(
                 # on top of what blue has left this gives the measured 44 % of the pre-blue baseline
                 max_constriction=Effect(Normal(0.428, 0.058, 0.12, 0.68), 0.22),
                 sustained=Effect(Normal(0.94, 0.05, 0.5, 1.0), 0.08),
                 slow_weight=Effect(Normal(0.19, 0.03, 0.0, 0.35), 0.0),
-                threshold_code=LogNormal(1.0, 0.06, 0.8, 1.3),
-                onset_delay_s=Normal(0.515, 0.015, 0.35, 0.70),
+                threshold_code=LogNormal(1.0, 0.05, 0.8, 1.3),
+                onset_delay_s=Normal(0.505, 0.015, 0.35, 0.70),
                 quick_share=0.575,
                 quick_tau_s=LogNormal(0.28, 0.06, 0.15, 1.0),
             ),
@@ -179,6 +179,8 @@ class PhysiologyParameters:
     # sphincter: two poles, of which the second also smooths the dilation
     constriction_tau_s: float = 0.12
     muscle_tau_s: float = 0.13
+    # the rest follows at once: part of the iris closes late, so that the first constriction bends, as real ones do;
+    # chosen, with the speed of constriction as measured
     late_share: Normal = Normal(0.44, 0.08, 0.2, 0.7)
     late_tau_s: LogNormal = LogNormal(1.1, 0.25, 0.5, 2.5)
     # the iris lets go later than it closes: after the last light of blue the pupil went on closing for 0.24-0.87 s
@@ -189,8 +191,8 @@ class PhysiologyParameters:
     # A large constriction lets go for longer, so that the speed grows less than the size: measured speeds after blue
     # span a factor of 1.8, as sizes alone do.
     quick_tau_at: float = 0.45
-    quick_tau_power: float = 1.9
-    fast_redilation_tau_s: LogNormal = LogNormal(2.85, 0.15, 1.0, 7.0)
+    quick_tau_power: float = 2.5
+    fast_redilation_tau_s: LogNormal = LogNormal(2.85, 0.20, 1.0, 7.0)
     # melanopsin: on 3 s, off ~15 s, so that blue has not ended when red starts 22 s later
     slow_on_tau_s: float = 3.0
     slow_redilation_tau_s: LogNormal = LogNormal(15.0, 0.20, 8.0, 25.0)
@@ -201,7 +203,7 @@ class PhysiologyParameters:
     rest_at_half_size: float = 0.6
     # measured baseline before red: 76-107 % of the one before blue; part of it is the slow blue response
     trend: Normal = Normal(-0.02, 0.05, -0.15, 0.09)
-    # camera noise measured 0.5-1.2 %, 2.8 % in the worst of seven; a little more with age
+    # camera noise measured 0.5-1.2 % in six of seven files, 2.8 % in the worst; a little more with age
     noise: LogNormal = LogNormal(0.0097, 0.17, 0.0068, 0.0125)
     noisy_probability: float = 1 / 7
     noise_of_noisy: Uniform = Uniform(0.013, 0.028)
