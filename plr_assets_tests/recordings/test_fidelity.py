@@ -38,8 +38,10 @@ def test_every_quantity_lies_where_real_files_were_measured(cohort: tuple[Simula
         if not (near if line.quantity.of == "person" else line.faithful):
             outside[line.quantity.name] = line
     assert outside.keys() <= NOT_AS_MEASURED.keys()
-    # what is known to be outside has its centre inside
-    assert all(line.quantity.low <= line.median <= line.quantity.high for line in outside.values())
+    # what is known to be outside has its centre inside, to the same few per cent
+    for line in outside.values():
+        slack = 0.03 * (line.quantity.high - line.quantity.low)
+        assert line.quantity.low - slack <= line.median <= line.quantity.high + slack
 
 
 def test_a_wrong_or_constant_simulator_is_not_faithful() -> None:

@@ -4,7 +4,7 @@ Belongs here: measuring one recording, the ranges found on real files, and the t
 belong here: the numbers that produce a recording (`parameters`), or how hard the cohort is to classify.
 
 A quantity of a person is faithful if its median and its middle 90 % lie inside the range measured on seven files, and
-if that middle spans at least three tenths of the range (a simulator that always gives the median would be inside as well).
+if that middle spans at least three tenths of the range (a simulator that always gives the median would be inside too).
 This is stricter than seven files ask for: their range covers on average six eighths of what such files would show. What
 the device fixes, such as the time of a light, must lie inside but for a dropped frame.
 
@@ -127,7 +127,7 @@ QUANTITIES: tuple[Quantity, ...] = (
 
 # Name -> why. A test fails if any other quantity lies outside.
 NOT_AS_MEASURED: Mapping[str, str] = {
-    "maximum after the last light, if it comes so late, blue": "hippus moves the maximum on the plateau before the turn",
+    "maximum after the last light, if it comes so late, blue": "hippus moves the maximum on the plateau",
     "peak redilation speed, blue": "camera noise and hippus add to the fastest moment: 22 to 42 %/s",
     "constriction left 6 s after light, red": "the 5th percentile is 2 to 4 % over seeds; wander adds to it",
 }
@@ -331,7 +331,8 @@ def as_table(lines: Sequence[Fidelity]) -> str:
             f"{value:.{q.digits}f}" for value in (q.low, q.high, line.p5, line.median, line.p95)
         )
         name = f"{q.name} ({q.unit})" if q.unit else q.name
-        rows.append(f"| {name} | {low} to {high} | {median} | {p5} to {p95} | {line.inside:.0%} | {'yes' if line.faithful else 'no'} |")
+        verdict = "yes" if line.faithful else "no"
+        rows.append(f"| {name} | {low} to {high} | {median} | {p5} to {p95} | {line.inside:.0%} | {verdict} |")
     return "\n".join(rows) + "\n"
 
 
