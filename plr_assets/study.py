@@ -210,6 +210,9 @@ class Simulation(_Strict):
     glaucoma: int = Field(ge=0)
     unlabelled: int = Field(ge=0)
     match_age: bool = Field(default=False, description="controls as old as the patients; no: older patients")
+    june_2018_share: float = Field(
+        default=0.25, ge=0, le=1, description="recordings in the later format: 76 and 77 values a row"
+    )
 
 
 class SubGrid(_Strict):
