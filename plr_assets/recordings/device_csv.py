@@ -12,6 +12,7 @@ extra value: the row length is a flag, not damage.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,7 @@ _MAX_CODE = 255
 _RATES_HZ = (25.0, 35.0)
 # The twelve leading values take some 50 bytes.
 _HEAD = 96
+_USUAL_BLANKS = 2
 _ALLOWED = b"0123456789.,- \r\n"
 _EXPORT_AGAIN = "Export the recording from the device again."
 
@@ -77,7 +79,7 @@ def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
     rows = _Rows(content)
     lengths = _row_lengths(rows, name)
     values = _leading_values(rows, name)
-    _check_blanks(content, name)
+    _check_blanks(rows, name)
     _check_counters(values, name)
     time_s = values[_TIME]
     if not ((values[_RED] > 0) | (values[_BLUE] > 0)).any():
@@ -100,26 +102,61 @@ def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
 
 
 class _Rows:
-    """The rows of a file, and their beginnings as one array: what is used lies within `_HEAD` bytes of each."""
+    """The rows of a file, without the blanks around each, as positions in its bytes; blank ones at its end left out.
+
+    A file has some 150 000 values and a row 76, so each step below looks at all rows at once. Of the characters that
+    `_check_characters` lets pass, the blank and the carriage return are blank.
+
+    starts, ends   (n,) first byte of each row, and the one after its last.
+    is_comma       (bytes,).   commas   positions of all.
+    first_comma    (n,) index into `commas`.   n_commas   (n,).
+    """
 
     def __init__(self, content: bytes) -> None:
-        self.text = [row.strip() for row in content.split(b"\n")]
-        while not self.text[-1]:
-            self.text.pop()
-        self.bytes = np.frombuffer(b"".join([row[:_HEAD].ljust(_HEAD) for row in self.text]), dtype=np.uint8)
-        self.starts = np.arange(len(self.text)) * _HEAD
-        self.commas = np.flatnonzero(self.bytes == ord(","))
+        self.content = content
+        self.bytes = np.frombuffer(content, dtype=np.uint8)
+        ends = np.append(np.flatnonzero(self.bytes == ord("\n")), len(content))
+        self.starts = np.concatenate(([0], ends[:-1] + 1))
+        self.ends = self._without_blanks(ends)
+        n = int(np.flatnonzero(self.ends > self.starts)[-1]) + 1
+        self.starts, self.ends = self.starts[:n], self.ends[:n]
+        self.is_comma = self.bytes == ord(",")
+        self.commas = np.flatnonzero(self.is_comma)
         self.first_comma = np.searchsorted(self.commas, self.starts)
         self.n_commas = np.diff(self.first_comma, append=len(self.commas))
 
     def __len__(self) -> int:
-        return len(self.text)
+        return len(self.starts)
 
-    def values(self, column: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Start and end of the value in `column` of every row, one leading blank left out."""
-        start = self.starts if column == 0 else self.commas[self.first_comma + column - 1] + 1
-        end = self.commas[self.first_comma + column]
+    def _without_blanks(self, ends: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Every row of a device file ends in ", " and perhaps a carriage return; other blanks are taken row by row."""
+        for _ in range(_USUAL_BLANKS):
+            ends = ends - ((ends > self.starts) & self._blank(ends - 1))
+        more = (ends > self.starts) & (self._blank(ends - 1) | self._blank(self.starts))
+        if more.any():
+            spans = zip(self.starts[more].tolist(), ends[more].tolist(), strict=True)
+            texts = [self.content[start:end] for start, end in spans]
+            self.starts[more] += [len(text) - len(text.lstrip()) for text in texts]
+            ends[more] = self.starts[more] + [len(text.strip()) for text in texts]
+        return ends
+
+    def _blank(self, at: NDArray[np.intp]) -> NDArray[np.bool_]:
+        byte = self.bytes[np.minimum(at, len(self.bytes) - 1)]
+        return np.asarray((byte == ord(" ")) | (byte == ord("\r")))
+
+    def lengths(self) -> NDArray[np.int64]:
+        """(n,) values in each row, the blank that follows the last comma not counted."""
+        comma_last = self.is_comma[self.ends - 1] & (self.ends > self.starts)
+        return np.asarray(self.n_commas + ~comma_last, dtype=np.int64)
+
+    def values(self, columns: Sequence[int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """(columns, n) start and end of the values in `columns`, one leading blank left out."""
+        end = self.commas[self.first_comma + np.array(columns)[:, None]]
+        start = np.stack([self._start(column) for column in columns])
         return start + ((self.bytes[start] == ord(" ")) & (start < end)), end
+
+    def _start(self, column: int) -> NDArray[np.intp]:
+        return self.starts if column == 0 else self.commas[self.first_comma + column - 1] + 1
 
 
 def _check_characters(content: bytes, name: str) -> None:
@@ -145,7 +182,7 @@ def _check_characters(content: bytes, name: str) -> None:
 
 def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
     """(n,) values in each row, the blank that follows the last comma not counted; {75, 76} or {76, 77} occur."""
-    lengths = np.array([row.count(b",") + (row[-1:] != b",") for row in rows.text], dtype=np.int64)
+    lengths = rows.lengths()
     if (short := np.flatnonzero(lengths < MIN_FIELDS)).size:
         row = int(short[0])
         problem = f"the row has {lengths[row]} comma-separated values, at least {MIN_FIELDS} are needed."
@@ -176,14 +213,15 @@ def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
 def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
     """Column -> (n,) of the values that are used, the others checked to be what the device writes there."""
     values: dict[int, NDArray[np.float64]] = {}
-    if (rows.n_commas < MIN_FIELDS).any():
+    if (rows.commas[rows.first_comma + MIN_FIELDS - 1] - rows.starts >= _HEAD).any():
         raise _bad_number(rows, name)
-    for column, decimals in _WRITTEN.items():
-        parsed = _parse(rows, column, decimals)
+    for decimals in sorted(set(_WRITTEN.values())):
+        columns = [column for column, written in _WRITTEN.items() if written == decimals]
+        parsed = _parse(rows, columns, decimals)
         if parsed is None:
             raise _bad_number(rows, name)
-        values[column] = parsed
-    start, end = rows.values(_RATE)[0], rows.values(_LAST_FIXATION)[1]
+        values.update(zip(columns, parsed, strict=True))
+    [start], [end] = rows.values([_RATE])[0], rows.values([_LAST_FIXATION])[1]
     width = end - start
     same = width == width[0]
     inside = start[:, None] + np.arange(width[0])
@@ -199,17 +237,18 @@ def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
     return values
 
 
-def _parse(rows: _Rows, column: int, decimals: int) -> NDArray[np.float64] | None:
-    """(n,) the numbers in `column`, or None unless each has exactly `decimals` digits after its point."""
-    start, end = rows.values(column)
+def _parse(rows: _Rows, columns: Sequence[int], decimals: int) -> NDArray[np.float64] | None:
+    """(columns, n) the numbers there, or None unless each has exactly `decimals` digits after its point."""
+    start, end = rows.values(columns)
     negative = rows.bytes[start] == ord("-")
     width = end - start - negative
     shortest = decimals + 2 if decimals else 1
-    if width.min() < shortest or width.max() > _MAX_DIGITS:
+    narrowest, widest = int(width.min()), int(width.max())
+    if narrowest < shortest or widest > _MAX_DIGITS:
         return None
-    total = np.zeros(len(rows), dtype=np.int64)
-    scale, narrowest = 1, int(width.min())
-    for place in range(int(width.max())):
+    total = np.zeros(width.shape, dtype=np.int64)
+    scale = 1
+    for place in range(widest):
         # unsigned, so that what comes before "0" is above 9, too
         digit = rows.bytes[end - (1 + place)] - np.uint8(ord("0"))
         if decimals and place == decimals:
@@ -232,8 +271,8 @@ def _bad_number(rows: _Rows, name: str) -> FileError:
 
 def _explain_bad_number(rows: _Rows, name: str) -> None:
     """Row by row, only to explain; returns where every number by itself is as the device writes it."""
-    for index, row in enumerate(rows.text, 1):
-        for column, field in enumerate(row.split(b",", MIN_FIELDS)[:MIN_FIELDS]):
+    for index, row in enumerate(rows.content.split(b"\n")[: len(rows)], 1):
+        for column, field in enumerate(row.strip().split(b",", MIN_FIELDS)[:MIN_FIELDS]):
             problem = _wrong_with(field, column)
             if problem is not None:
                 raise FileError(name, problem, _EXPORT_AGAIN, index)
@@ -254,15 +293,16 @@ def _wrong_with(field: bytes, column: int) -> str | None:
     return None
 
 
-def _check_blanks(content: bytes, name: str) -> None:
+def _check_blanks(rows: _Rows, name: str) -> None:
     """No value beyond the leading ones is used, but a blank one says that the file was damaged."""
-    text = np.frombuffer(content, dtype=np.uint8)
-    comma = text == ord(",")
-    blank = np.flatnonzero(comma[:-1] & comma[1:])
-    near = np.flatnonzero(comma[:-2] & comma[2:])
-    blank = np.concatenate((blank, near[text[near + 1] == ord(" ")]))
+    comma = rows.is_comma
+    touching, near = comma[:-1] & comma[1:], comma[:-2] & comma[2:]
+    if not (touching.any() or near.any()):
+        return
+    blank = np.flatnonzero(near)
+    blank = np.concatenate((np.flatnonzero(touching), blank[rows.bytes[blank + 1] == ord(" ")]))
     if blank.size:
-        row = content.count(b"\n", 0, int(blank.min())) + 1
+        row = rows.content.count(b"\n", 0, int(blank.min())) + 1
         raise FileError(name, "a value is blank.", _EXPORT_AGAIN, row)
 
 
