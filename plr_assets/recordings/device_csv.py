@@ -12,11 +12,12 @@ extra value: the row length is a flag, not damage.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from plr_assets.recordings.file_errors import FileError, read_bytes
@@ -36,6 +37,7 @@ _FRAME, _TIME, _PUPIL, _RATE, _LAST_FIXATION, _RED, _GREEN, _BLUE = 0, 1, 2, 5, 
 _WRITTEN = {_FRAME: 0, _TIME: 2, _PUPIL: 2, 3: 0, 4: 0, _RED: 0, _GREEN: 0, _BLUE: 0}
 _MAX_DIGITS = 12
 _POINT = np.uint8((ord(".") - ord("0")) % 256)
+_LARGEST_DIGIT = 9
 _MAX_CODE = 255
 # Measured: 29.72-29.99.
 _RATES_HZ = (25.0, 35.0)
@@ -104,26 +106,22 @@ def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
 class _Rows:
     """The rows of a file, without the blanks around each, as positions in its bytes; blank ones at its end left out.
 
-    A file has some 150 000 values and a row 76, so each step below looks at all rows at once. Of the characters that
-    `_check_characters` lets pass, the blank and the carriage return are blank.
+    A file has some 150 000 values in 2000 rows, so each step looks at all rows at once, and at no value by itself. Of
+    the characters that `_check_characters` lets pass, the blank and the carriage return are blank.
 
     starts, ends   (n,) first byte of each row, and the one after its last.
-    is_comma       (bytes,).   commas   positions of all.
-    first_comma    (n,) index into `commas`.   n_commas   (n,).
+    is_comma       (bytes,).
     """
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.bytes = np.frombuffer(content, dtype=np.uint8)
+        self.is_comma = self.bytes == ord(",")
         ends = np.append(np.flatnonzero(self.bytes == ord("\n")), len(content))
         self.starts = np.concatenate(([0], ends[:-1] + 1))
         self.ends = self._without_blanks(ends)
         n = int(np.flatnonzero(self.ends > self.starts)[-1]) + 1
         self.starts, self.ends = self.starts[:n], self.ends[:n]
-        self.is_comma = self.bytes == ord(",")
-        self.commas = np.flatnonzero(self.is_comma)
-        self.first_comma = np.searchsorted(self.commas, self.starts)
-        self.n_commas = np.diff(self.first_comma, append=len(self.commas))
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -146,17 +144,45 @@ class _Rows:
 
     def lengths(self) -> NDArray[np.int64]:
         """(n,) values in each row, the blank that follows the last comma not counted."""
+        before = _counter(self.is_comma)
         comma_last = self.is_comma[self.ends - 1] & (self.ends > self.starts)
-        return np.asarray(self.n_commas + ~comma_last, dtype=np.int64)
+        return np.asarray(before(self.ends) - before(self.starts) + ~comma_last, dtype=np.int64)
 
-    def values(self, columns: Sequence[int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """(columns, n) start and end of the values in `columns`, one leading blank left out."""
-        end = self.commas[self.first_comma + np.array(columns)[:, None]]
-        start = np.stack([self._start(column) for column in columns])
-        return start + ((self.bytes[start] == ord(" ")) & (start < end)), end
 
-    def _start(self, column: int) -> NDArray[np.intp]:
-        return self.starts if column == 0 else self.commas[self.first_comma + column - 1] + 1
+def _counter(mask: NDArray[np.bool_]) -> Callable[[NDArray[np.intp]], NDArray[np.int64]]:
+    """A function of positions: how many are true before each. Bits are counted 64 at a time, no true one is listed."""
+    packed = np.packbits(mask, bitorder="little")
+    # one word more, so that the position after the last has one, too
+    words = np.append(packed, np.zeros(16 - len(packed) % 8, dtype=np.uint8)).view("<u8")
+    upto = np.concatenate(([0], np.cumsum(np.bitwise_count(words), dtype=np.int64)))
+
+    def before(positions: NDArray[np.intp]) -> NDArray[np.int64]:
+        word, bit = positions >> 6, (positions & 63).astype(np.uint64)
+        below = (np.uint64(1) << bit) - np.uint64(1)
+        return np.asarray(upto[word] + np.bitwise_count(words[word] & below))
+
+    return before
+
+
+class _Heads:
+    """The beginnings of all rows, one after another, and the leading values in them.
+
+    bytes        (n * _HEAD,).
+    start, end   (MIN_FIELDS, n) of each value, one leading blank left out; None where a row's values take more.
+    """
+
+    def __init__(self, rows: _Rows) -> None:
+        """`rows` are as long as `_row_lengths` asks: 75 values have more than `_HEAD` bytes."""
+        heads = sliding_window_view(rows.bytes, _HEAD)[rows.starts]
+        self.bytes = heads.ravel()
+        commas = np.flatnonzero(self.bytes == ord(","))
+        starts = np.arange(len(rows)) * _HEAD
+        first = np.searchsorted(commas, starts)
+        self.complete = bool((np.diff(first, append=len(commas)) >= MIN_FIELDS).all())
+        if self.complete:
+            self.end = commas[first + np.arange(MIN_FIELDS)[:, None]]
+            start = np.concatenate((starts[None], self.end[:-1] + 1))
+            self.start = start + ((self.bytes[start] == ord(" ")) & (start < self.end))
 
 
 def _check_characters(content: bytes, name: str) -> None:
@@ -213,20 +239,21 @@ def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
 def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
     """Column -> (n,) of the values that are used, the others checked to be what the device writes there."""
     values: dict[int, NDArray[np.float64]] = {}
-    if (rows.commas[rows.first_comma + MIN_FIELDS - 1] - rows.starts >= _HEAD).any():
+    heads = _Heads(rows)
+    if not heads.complete:
         raise _bad_number(rows, name)
     for decimals in sorted(set(_WRITTEN.values())):
         columns = [column for column, written in _WRITTEN.items() if written == decimals]
-        parsed = _parse(rows, columns, decimals)
+        parsed = _parse(heads, columns, decimals)
         if parsed is None:
             raise _bad_number(rows, name)
         values.update(zip(columns, parsed, strict=True))
-    [start], [end] = rows.values([_RATE])[0], rows.values([_LAST_FIXATION])[1]
+    start, end = heads.start[_RATE], heads.end[_LAST_FIXATION]
     width = end - start
     same = width == width[0]
     inside = start[:, None] + np.arange(width[0])
-    same &= (rows.bytes[np.minimum(inside, len(rows.bytes) - 1)] == rows.bytes[inside[0]]).all(axis=1)
-    if not same.all() or not re.fullmatch(rb"\d+(, ?\d+){3}", rows.bytes[start[0] : end[0]].tobytes()):
+    same &= (heads.bytes[np.minimum(inside, len(heads.bytes) - 1)] == heads.bytes[inside[0]]).all(axis=1)
+    if not same.all() or not re.fullmatch(rb"\d+(, ?\d+){3}", heads.bytes[start[0] : end[0]].tobytes()):
         _explain_bad_number(rows, name)
         raise FileError(
             name,
@@ -237,27 +264,26 @@ def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
     return values
 
 
-def _parse(rows: _Rows, columns: Sequence[int], decimals: int) -> NDArray[np.float64] | None:
+def _parse(heads: _Heads, columns: list[int], decimals: int) -> NDArray[np.float64] | None:
     """(columns, n) the numbers there, or None unless each has exactly `decimals` digits after its point."""
-    start, end = rows.values(columns)
-    negative = rows.bytes[start] == ord("-")
-    width = end - start - negative
-    shortest = decimals + 2 if decimals else 1
+    end = heads.end[columns]
+    negative = heads.bytes[heads.start[columns]] == ord("-")
+    width = end - heads.start[columns] - negative
     narrowest, widest = int(width.min()), int(width.max())
-    if narrowest < shortest or widest > _MAX_DIGITS:
+    if narrowest < (decimals + 2 if decimals else 1) or widest > _MAX_DIGITS:
         return None
     total = np.zeros(width.shape, dtype=np.int64)
     scale = 1
     for place in range(widest):
         # unsigned, so that what comes before "0" is above 9, too
-        digit = rows.bytes[end - (1 + place)] - np.uint8(ord("0"))
+        digit = heads.bytes[end - (1 + place)] - np.uint8(ord("0"))
         if decimals and place == decimals:
             if (digit != _POINT).any():
                 return None
             continue
         if place >= narrowest:
-            digit = np.where(place < width, digit, 0)
-        if (digit > 9).any():
+            digit *= place < width
+        if digit.max() > _LARGEST_DIGIT:
             return None
         total += digit * np.int64(scale)
         scale *= 10
