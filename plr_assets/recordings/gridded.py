@@ -23,7 +23,7 @@ from plr_assets.recordings.lights import (
     first_light,
     measured_stimuli,
 )
-from plr_assets.recordings.resample import nearest_index, pick_nearest
+from plr_assets.recordings.resample import nearest_within, pick_nearest
 from plr_assets.recordings.table import Stimulus
 from plr_assets.study import Study
 
@@ -71,13 +71,13 @@ def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> G
 
     on_grid = tuple(replace(s, onset_s=s.onset_s - start_s, offset_s=s.offset_s - start_s) for s in stimuli)
     visible = tuple(s for s in on_grid if s.onset_s <= since_start[-1] and s.offset_s >= 0)
+    nearest, near = nearest_within(trace.time_s, grid_s, rate_hz)
     if drive is None or study.stimuli is not None:
         light = boxcar_drive(since_start, on_grid)
     else:
-        nearest = nearest_index(trace.time_s, grid_s)
         light = {colour: codes[nearest] for colour, codes in drive.items()}
 
-    diameter = pick_nearest(trace.time_s, trace.pupil, grid_s, rate_hz)
+    diameter = np.where(near, trace.pupil[nearest], np.nan)
     in_percent = study.recordings.unit == "%"
     window_s = None if in_percent else _baseline_window(visible, study, name)
     baseline = PERCENT_BASELINE if window_s is None else _baseline(diameter, since_start, window_s, study, name)

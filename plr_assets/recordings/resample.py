@@ -22,10 +22,17 @@ def nearest_index(time_s: NDArray[np.float64], grid_s: NDArray[np.float64]) -> N
     return np.where(nearer_left, left, right).astype(np.intp)
 
 
+def nearest_within(
+    time_s: NDArray[np.float64], grid_s: NDArray[np.float64], rate_hz: float
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """(T,) `nearest_index`, and (T,) whether that sample is within half a period of the grid."""
+    index = nearest_index(time_s, grid_s)
+    return index, np.asarray(np.abs(time_s[index] - grid_s) <= 0.5 / rate_hz + _ROUNDING_S)
+
+
 def pick_nearest(
     time_s: NDArray[np.float64], values: NDArray[np.float64], grid_s: NDArray[np.float64], rate_hz: float
 ) -> NDArray[np.float64]:
     """(T,) the sample nearest to each grid point if it is within half a period of the grid, else NaN."""
-    index = nearest_index(time_s, grid_s)
-    near = np.abs(time_s[index] - grid_s) <= 0.5 / rate_hz + _ROUNDING_S
+    index, near = nearest_within(time_s, grid_s, rate_hz)
     return np.where(near, values[index], np.nan)
