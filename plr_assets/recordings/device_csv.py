@@ -12,19 +12,18 @@ extra value: the row length is a flag, not damage.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from plr_assets.recordings.device_rows import LEADING, Heads, Rows
 from plr_assets.recordings.file_errors import FileError, read_bytes
 
 # The last 3-4 frames of every measured file are bogus (48.00 px in six of eight, 69-83 px in two).
 END_TRANSIENT_FRAMES = 4
-MIN_FIELDS = 12
+MIN_FIELDS = LEADING
 N_RING_LIGHTS = 22
 # 9 leading columns and 22 lights are 75 values; files since June 2018 carry one more.
 DARK_LENGTHS = (75, 76)
@@ -41,9 +40,6 @@ _LARGEST_DIGIT = 9
 _MAX_CODE = 255
 # Measured: 29.72-29.99.
 _RATES_HZ = (25.0, 35.0)
-# The twelve leading values take some 50 bytes.
-_HEAD = 96
-_USUAL_BLANKS = 2
 _ALLOWED = b"0123456789.,- \r\n"
 _EXPORT_AGAIN = "Export the recording from the device again."
 
@@ -78,7 +74,7 @@ def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
         problem = f"the file has {len(content) / 2**20:.0f} MB; a device file has less than {MAX_BYTES // 2**20}."
         raise FileError(name, problem, "Remove it if it is no recording.")
     _check_characters(content, name)
-    rows = _Rows(content)
+    rows = Rows(content)
     lengths = _row_lengths(rows, name)
     values = _leading_values(rows, name)
     _check_blanks(rows, name)
@@ -103,88 +99,6 @@ def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
     )
 
 
-class _Rows:
-    """The rows of a file, without the blanks around each, as positions in its bytes; blank ones at its end left out.
-
-    A file has some 150 000 values in 2000 rows, so each step looks at all rows at once, and at no value by itself. Of
-    the characters that `_check_characters` lets pass, the blank and the carriage return are blank.
-
-    starts, ends   (n,) first byte of each row, and the one after its last.
-    is_comma       (bytes,).
-    """
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.bytes = np.frombuffer(content, dtype=np.uint8)
-        self.is_comma = self.bytes == ord(",")
-        ends = np.append(np.flatnonzero(self.bytes == ord("\n")), len(content))
-        self.starts = np.concatenate(([0], ends[:-1] + 1))
-        self.ends = self._without_blanks(ends)
-        n = int(np.flatnonzero(self.ends > self.starts)[-1]) + 1
-        self.starts, self.ends = self.starts[:n], self.ends[:n]
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def _without_blanks(self, ends: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Every row of a device file ends in ", " and perhaps a carriage return; other blanks are taken row by row."""
-        for _ in range(_USUAL_BLANKS):
-            ends = ends - ((ends > self.starts) & self._blank(ends - 1))
-        more = (ends > self.starts) & (self._blank(ends - 1) | self._blank(self.starts))
-        if more.any():
-            spans = zip(self.starts[more].tolist(), ends[more].tolist(), strict=True)
-            texts = [self.content[start:end] for start, end in spans]
-            self.starts[more] += [len(text) - len(text.lstrip()) for text in texts]
-            ends[more] = self.starts[more] + [len(text.strip()) for text in texts]
-        return ends
-
-    def _blank(self, at: NDArray[np.intp]) -> NDArray[np.bool_]:
-        byte = self.bytes[np.minimum(at, len(self.bytes) - 1)]
-        return np.asarray((byte == ord(" ")) | (byte == ord("\r")))
-
-    def lengths(self) -> NDArray[np.int64]:
-        """(n,) values in each row, the blank that follows the last comma not counted."""
-        before = _counter(self.is_comma)
-        comma_last = self.is_comma[self.ends - 1] & (self.ends > self.starts)
-        return np.asarray(before(self.ends) - before(self.starts) + ~comma_last, dtype=np.int64)
-
-
-def _counter(mask: NDArray[np.bool_]) -> Callable[[NDArray[np.intp]], NDArray[np.int64]]:
-    """A function of positions: how many are true before each. Bits are counted 64 at a time, no true one is listed."""
-    packed = np.packbits(mask, bitorder="little")
-    # one word more, so that the position after the last has one, too
-    words = np.append(packed, np.zeros(16 - len(packed) % 8, dtype=np.uint8)).view("<u8")
-    upto = np.concatenate(([0], np.cumsum(np.bitwise_count(words), dtype=np.int64)))
-
-    def before(positions: NDArray[np.intp]) -> NDArray[np.int64]:
-        word, bit = positions >> 6, (positions & 63).astype(np.uint64)
-        below = (np.uint64(1) << bit) - np.uint64(1)
-        return np.asarray(upto[word] + np.bitwise_count(words[word] & below))
-
-    return before
-
-
-class _Heads:
-    """The beginnings of all rows, one after another, and the leading values in them.
-
-    bytes        (n * _HEAD,).
-    start, end   (MIN_FIELDS, n) of each value, one leading blank left out; None where a row's values take more.
-    """
-
-    def __init__(self, rows: _Rows) -> None:
-        """`rows` are as long as `_row_lengths` asks: 75 values have more than `_HEAD` bytes."""
-        heads = sliding_window_view(rows.bytes, _HEAD)[rows.starts]
-        self.bytes = heads.ravel()
-        commas = np.flatnonzero(self.bytes == ord(","))
-        starts = np.arange(len(rows)) * _HEAD
-        first = np.searchsorted(commas, starts)
-        self.complete = bool((np.diff(first, append=len(commas)) >= MIN_FIELDS).all())
-        if self.complete:
-            self.end = commas[first + np.arange(MIN_FIELDS)[:, None]]
-            start = np.concatenate((starts[None], self.end[:-1] + 1))
-            self.start = start + ((self.bytes[start] == ord(" ")) & (start < self.end))
-
-
 def _check_characters(content: bytes, name: str) -> None:
     """Digits, points, minus signs, commas, blanks and line ends; one pass over the bytes, slow only to explain."""
     if not (foreign := content.translate(None, _ALLOWED)):
@@ -206,16 +120,17 @@ def _check_characters(content: bytes, name: str) -> None:
     raise FileError(name, "a value is not a number.", _EXPORT_AGAIN, row)
 
 
-def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
+def _row_lengths(rows: Rows, name: str) -> NDArray[np.int64]:
     """(n,) values in each row, the blank that follows the last comma not counted; {75, 76} or {76, 77} occur."""
     lengths = rows.lengths()
     if (short := np.flatnonzero(lengths < MIN_FIELDS)).size:
         row = int(short[0])
         problem = f"the row has {lengths[row]} comma-separated values, at least {MIN_FIELDS} are needed."
         raise FileError(name, problem, _EXPORT_AGAIN, row + 1)
-    found = np.unique(lengths).tolist()
+    rows_of_length = np.bincount(lengths)
+    found = np.flatnonzero(rows_of_length).tolist()
     # Two thirds of a recording are dark, so the commonest length is the dark one.
-    dark = int(np.bincount(lengths).argmax())
+    dark = int(rows_of_length.argmax())
     if dark - 1 in found and len(found) == 2:
         dark -= 1
     wrong = np.flatnonzero((lengths != dark) & (lengths != dark + 1))
@@ -236,10 +151,10 @@ def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
     return lengths
 
 
-def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
+def _leading_values(rows: Rows, name: str) -> dict[int, NDArray[np.float64]]:
     """Column -> (n,) of the values that are used, the others checked to be what the device writes there."""
     values: dict[int, NDArray[np.float64]] = {}
-    heads = _Heads(rows)
+    heads = Heads(rows)
     if not heads.complete:
         raise _bad_number(rows, name)
     for decimals in sorted(set(_WRITTEN.values())):
@@ -264,7 +179,7 @@ def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
     return values
 
 
-def _parse(heads: _Heads, columns: list[int], decimals: int) -> NDArray[np.float64] | None:
+def _parse(heads: Heads, columns: list[int], decimals: int) -> NDArray[np.float64] | None:
     """(columns, n) the numbers there, or None unless each has exactly `decimals` digits after its point."""
     end = heads.end[columns]
     negative = heads.bytes[heads.start[columns]] == ord("-")
@@ -290,12 +205,12 @@ def _parse(heads: _Heads, columns: list[int], decimals: int) -> NDArray[np.float
     return np.asarray(np.where(negative, -total, total) / 10.0**decimals)
 
 
-def _bad_number(rows: _Rows, name: str) -> FileError:
+def _bad_number(rows: Rows, name: str) -> FileError:
     _explain_bad_number(rows, name)
     return FileError(name, "a value is not written as the device writes it.", _EXPORT_AGAIN)
 
 
-def _explain_bad_number(rows: _Rows, name: str) -> None:
+def _explain_bad_number(rows: Rows, name: str) -> None:
     """Row by row, only to explain; returns where every number by itself is as the device writes it."""
     for index, row in enumerate(rows.content.split(b"\n")[: len(rows)], 1):
         for column, field in enumerate(row.strip().split(b",", MIN_FIELDS)[:MIN_FIELDS]):
@@ -319,7 +234,7 @@ def _wrong_with(field: bytes, column: int) -> str | None:
     return None
 
 
-def _check_blanks(rows: _Rows, name: str) -> None:
+def _check_blanks(rows: Rows, name: str) -> None:
     """No value beyond the leading ones is used, but a blank one says that the file was damaged."""
     comma = rows.is_comma
     touching, near = comma[:-1] & comma[1:], comma[:-2] & comma[2:]
