@@ -9,6 +9,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -36,7 +37,7 @@ def run(repeats: int = REPEATS) -> list[Result]:
     with tempfile.TemporaryDirectory() as scratch:
         # repeat 0 pays for imports and for the disk
         for repeat in range(repeats + 1):
-            sides = [
+            sides: list[tuple[list[float], Callable[[], int]]] = [
                 (ours, lambda: len(import_recordings(study, Path(scratch) / "lookup.json").recordings)),
                 (peers, lambda: _read_and_split(files)),
             ]
