@@ -73,13 +73,13 @@ def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> G
 
     on_grid = tuple(replace(s, onset_s=s.onset_s - start_s, offset_s=s.offset_s - start_s) for s in stimuli)
     visible = tuple(s for s in on_grid if s.onset_s <= since_start[-1] and s.offset_s >= 0)
+    nearest = nearest_index(trace.time_s, grid_s)
     if drive is None or study.stimuli is not None:
         light = boxcar_drive(since_start, on_grid)
     else:
-        nearest = nearest_index(trace.time_s, grid_s)
         light = {colour: codes[nearest] for colour, codes in drive.items()}
 
-    picked = pick_index(trace.time_s, grid_s, rate_hz, stamp_unit(trace.time_s))
+    picked = pick_index(trace.time_s, grid_s, rate_hz, stamp_unit(trace.time_s), nearest)
     diameter = np.where(picked < 0, np.nan, trace.pupil[picked])
     in_percent = study.recordings.unit == "%"
     window_s = None if in_percent else _baseline_window(visible, study, name)

@@ -23,9 +23,15 @@ def nearest_index(time_s: NDArray[np.float64], grid_s: NDArray[np.float64]) -> N
 
 
 def pick_index(
-    time_s: NDArray[np.float64], grid_s: NDArray[np.float64], rate_hz: float, stamp_s: float = 0.0
+    time_s: NDArray[np.float64],
+    grid_s: NDArray[np.float64],
+    rate_hz: float,
+    stamp_s: float = 0.0,
+    nearest: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
     """(T,) index into `time_s` (m,) of the sample that each grid point takes; -1 where none is near.
+
+    `nearest`: `nearest_index` of the two, where it is there already.
 
     A point takes the nearest sample within half a period of the grid. Stamps that were rounded to multiples of
     `stamp_s` lie up to half of that from the moment of the sample: a device at a steady 29.99 Hz, its stamps rounded to
@@ -34,7 +40,7 @@ def pick_index(
     which can take the sample beyond. No sample is given away twice for this, and a frame that the device lost stays
     empty.
     """
-    index = nearest_index(time_s, grid_s)
+    index = nearest_index(time_s, grid_s) if nearest is None else nearest
     near = np.abs(time_s[index] - grid_s) <= 0.5 / rate_hz + _ROUNDING_S
     index = np.where(near, index, -1)
     if stamp_s > 0:
