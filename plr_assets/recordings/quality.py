@@ -428,11 +428,19 @@ def _response(evidence: _Evidence) -> Iterator[Finding]:
         blocks = blocks[np.isnan(blocks).mean(axis=1) < 0.5]
         if rest is None or not len(blocks):
             continue
-        largest = (rest - float(np.nanmedian(blocks, axis=1).min())) / (100 + rest) * 100 if rest > -100 else 0.0
+        largest = (rest - float(_row_medians(blocks).min())) / (100 + rest) * 100 if rest > -100 else 0.0
         least = evidence.limits.min_response_percent
         if largest < least:
             reason = f"no response to {light.colour} light: the pupil constricts by {max(largest, 0.0):.0f} %."
             yield Finding("no_response", "flag", reason, "Check that the light reached the eye.")
+
+
+def _row_medians(blocks: Array) -> Array:
+    """(n,) median of what is no NaN in each row, at least one sample; `np.nanmedian` takes ten times as long here."""
+    ordered = np.sort(blocks, axis=1)  # NaN last
+    present = (~np.isnan(blocks)).sum(axis=1)
+    row = np.arange(len(blocks))
+    return np.asarray((ordered[row, (present - 1) // 2] + ordered[row, present // 2]) / 2)
 
 
 _RULES: tuple[Rule, ...] = (

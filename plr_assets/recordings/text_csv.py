@@ -22,6 +22,7 @@ BLANKS = ("", "NA", "NaN", "nan")
 MAX_ROWS = 2_000_000
 MAX_COLUMNS = 2_000
 _AT_ONCE_BYTES = 2**20
+_OF_NUMBERS = b"0123456789.,+-eE\r\n"
 MAX_WORKBOOK_BYTES = 256 * 2**20
 
 
@@ -65,14 +66,16 @@ def numeric_columns(content: bytes, name: str, columns: Sequence[str]) -> dict[s
 
 def _at_once(content: bytes, columns: list[str]) -> dict[str, NDArray[np.float64]] | None:
     """A clean table of finite numbers in one pass; None wherever there is anything to explain."""
-    import pyarrow as pa
-    import pyarrow.csv
-
     if not content.isascii() or b"\0" in content or b'"' in content or b"\n\n" in content or b"\n\r" in content:
         return None
     header = [column.strip() for column in content.split(b"\n", 1)[0].decode("ascii").split(",")]
     if len(set(header)) != len(header):
         return None
+    if set(header) == set(columns) and (values := _all_numbers(content, header)) is not None:
+        return values
+    import pyarrow as pa
+    import pyarrow.csv
+
     try:
         table = pa.csv.read_csv(
             pa.py_buffer(content),
@@ -86,6 +89,20 @@ def _at_once(content: bytes, columns: list[str]) -> dict[str, NDArray[np.float64
     values = {column: table.column(column).to_numpy() for column in columns}
     clean = len(table) > 0 and not any(np.isinf(array).any() for array in values.values())
     return values if clean else None
+
+
+def _all_numbers(content: bytes, header: list[str]) -> dict[str, NDArray[np.float64]] | None:
+    """A table of finite numbers and no blank, by numpy: Arrow hands each file to a thread, and waits for it."""
+    body = content[content.index(b"\n") + 1 :] if b"\n" in content else b""
+    if not body or body.translate(None, _OF_NUMBERS) or body.count(b"\r") != body.count(b"\r\n"):
+        return None
+    try:
+        values = np.loadtxt(BytesIO(body), delimiter=",", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    if values.shape[1] != len(header) or not np.isfinite(values).all():
+        return None
+    return {column: values[:, index].copy() for index, column in enumerate(header)}
 
 
 def parse_xlsx(content: bytes, name: str, columns: Sequence[str], optional: Sequence[str] = ()) -> pl.DataFrame:
