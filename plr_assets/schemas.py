@@ -151,15 +151,32 @@ RECORDINGS = Table(
         Column("baseline_unit", "string", "unit of the device's diameter", allowed=("px", "mm", "%")),
         Column("rate_hz", "float64", "samples a second of the common grid", "Hz", minimum=0),
         Column("synthetic", "boolean", "whether the recording was simulated"),
-        Column(
-            "flags", "string", "rules of the quality gate that it breaks, '; ' between; missing: none", nullable=True
-        ),
         Column("stimuli", "stimuli", "lights: colour, first and last moment on the common grid"),
         Column("pupil", "signal", "diameter as the device gave it; NaN where it found no pupil", "%"),
         Column("truth", "signal", "human-supervised ground truth", "%", nullable=True),
-        Column("artefact", "mask", "samples a human rejected, dropouts not included", nullable=True),
+        Column(
+            "artefact",
+            "mask",
+            "samples a human rejected, dropouts not included; missing: no human looked",
+            nullable=True,
+        ),
         Column("light_red", "signal", "drive of the red light, 0 = off"),
         Column("light_blue", "signal", "drive of the blue light, 0 = off"),
+    ),
+    ("recording",),
+)
+
+VERDICTS = ("accepted", "accepted with flags")
+# Apart from `recordings`, so that a quality limit that only flags changes nothing that is computed from them.
+RECORDING_VERDICTS = Table(
+    "recording_verdicts",
+    "What the quality gate says of each imported recording. Refused ones are in `quarantine`.",
+    (
+        _RECORDING,
+        Column("verdict", "string", "what became of it", allowed=VERDICTS),
+        Column("flags", "string", "rules that it breaks, '; ' between; missing: none", nullable=True),
+        Column("reason", "string", "what was seen; missing: nothing", nullable=True),
+        Column("remedy", "string", "what to do; missing: nothing", nullable=True),
     ),
     ("recording",),
 )

@@ -47,7 +47,10 @@ class RecordingFiles(_Strict):
     columns: ColumnMap | None = Field(default=None, description="headered_csv only")
     unit: Literal["px", "mm", "%"] = Field(default="px", description="unit of the pupil column")
     eye: Literal["left", "right"] | None = None
-    subjects: Path | None = Field(default=None, description="csv or xlsx: subject_code, class_label, age, eye")
+    subjects: Path | None = Field(
+        default=None,
+        description="csv or xlsx: subject_code, class_label, age, eye, perhaps recording",
+    )
     ground_truth: Path | None = Field(default=None, description="folder: <subject_code>.csv on the common grid")
     ground_truth_in_files: bool = Field(default=False, description="the recordings' own files hold it")
 
@@ -143,7 +146,7 @@ class QualityLimits(_Strict):
     sampling_gap_s: Limit = Field(default=(0.2, 1.0), description="s between two samples; measured up to 0.13")
     empty_share: Limit = Field(
         default=(0.05, 0.2),
-        description="grid points without a sample; measured up to 0.9 %, and a clock just off 30 Hz leaves up to 4 %",
+        description="grid points without a sample; measured up to 0.9 %, which is a clock at 29.7 Hz",
     )
     baseline_missing: Limit = Field(
         default=(0.2, 0.5), description="missing samples of the baseline window; measured 58 of 150 in one file"
@@ -174,6 +177,10 @@ class QualityLimits(_Strict):
         default=(0.05, 0.3),
         description="samples below 20 % or above 160 % of the baseline; measured up to 63 of 1981 (3.2 %)",
     )
+    truth_off_percent: Limit = Field(
+        default=(10.0, 25.0),
+        description="% of the baseline by which a tenth of the kept samples miss ground truth; noise explains up to 5",
+    )
     noise_percent: Limit = Field(
         default=(4.0, None), description="% of the baseline, robust SD from frame to frame; measured 0.5-2.8"
     )
@@ -203,6 +210,9 @@ class Simulation(_Strict):
     glaucoma: int = Field(ge=0)
     unlabelled: int = Field(ge=0)
     match_age: bool = Field(default=False, description="controls as old as the patients; no: older patients")
+    june_2018_share: float = Field(
+        default=0.25, ge=0, le=1, description="recordings in the later format: 76 and 77 values a row"
+    )
 
 
 class SubGrid(_Strict):

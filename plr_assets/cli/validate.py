@@ -55,7 +55,12 @@ def _sources(
         below = sorted(path.rglob("*")) if path.is_dir() else [path]
         found.update({file: None for file in below if file.is_file() and not file.name.startswith((".", "~$"))})
     return [
-        Source(path, code, (subjects or {}).get(code, UNKNOWN), (truths or {}).get(path.stem, (truths or {}).get(code)))
+        Source(
+            path,
+            code,
+            (subjects or {}).get(code, UNKNOWN).at(path.stem) or UNKNOWN,
+            (truths or {}).get(path.stem, (truths or {}).get(code)),
+        )
         for path, code in ((path, code_of(path)) for path in found)
     ]
 

@@ -6,6 +6,7 @@ Belongs here: the declarations. Does not belong here: reading files, simulating,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from plr_assets.defs.stages import DATA_IMPORT
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import markdown_table
 from plr_assets.platform.stages import Check, Inputs, Task, Verdict, reads, stage_asset
-from plr_assets.schemas import QUARANTINE, RECORDINGS, ROLE_NAMES, ROLES, SIMULATED_FILES
+from plr_assets.schemas import QUARANTINE, RECORDING_VERDICTS, RECORDINGS, ROLE_NAMES, ROLES, SIMULATED_FILES
 from plr_assets.study import Study
 
 if TYPE_CHECKING:
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
 def _source(study: Study, _inputs: Inputs) -> str:
     from plr_assets.recordings.sources import source_digest
 
-    return source_digest(study)
+    with _unnamed(study):
+        return source_digest(study)
+
+
+def _unnamed(study: Study) -> AbstractContextManager[None]:
+    """A file's name may hold a subject's code, and errors are logged."""
+    from plr_assets.recordings.anonymise import without_names
+
+    table = study.recordings.subjects
+    return without_names(lookup_file(study), () if table is None else (table.name,))
 
 
 def _freeze(study: Study, inputs: Inputs) -> str:
@@ -44,9 +54,9 @@ def _freeze_stands(study: Study, _digest: str) -> bool:
 
 
 def _flagged_share(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
-    recordings, quarantine = table("recordings"), table("quarantine")
-    flagged, refused = len(recordings) - recordings["flags"].null_count(), quarantine["content"].n_unique()
-    total = len(recordings) + refused
+    verdicts, quarantine = table("recording_verdicts"), table("quarantine")
+    flagged, refused = verdicts["flags"].count(), quarantine["content"].n_unique()
+    total = len(verdicts) + refused
     share, limit = (flagged + refused) / total, study.quality.max_flagged_share
     return Verdict(
         share <= limit,
@@ -86,7 +96,7 @@ def device_files(task: Task) -> Product:
 @stage_asset(
     DATA_IMPORT,
     reads=[reads(device_files)],
-    tables={"recordings": RECORDINGS, "quarantine": QUARANTINE},
+    tables={"recordings": RECORDINGS, "recording_verdicts": RECORDING_VERDICTS, "quarantine": QUARANTINE},
     settings=("recordings", "sampling", "stimuli", "baseline", "labels", "quality"),
     source=_source,
     checks=[
@@ -100,27 +110,34 @@ def device_files(task: Task) -> Product:
 def recordings(task: Task) -> Product:
     """Every recording of the study on one time grid, in % change from its own baseline, under a pseudonym.
 
+    What the quality gate says of each is in a table of its own, `recording_verdicts`: changed flags recompute nothing.
     Files that cannot be used are in the quarantine table with the reason. The lookup from pseudonyms to original codes
     stays in a private file of the data folder and is published nowhere.
     """
     from plr_assets.platform.duckdb_recordings import all_readers
     from plr_assets.recordings.importer import import_recordings
 
-    found = import_recordings(task.study, lookup_file(task.study), all_readers())
+    with _unnamed(task.study):
+        found = import_recordings(task.study, lookup_file(task.study), all_readers())
     cohort = found.recordings
     return Product(
-        tables={"recordings": cohort.to_frame(), "quarantine": found.quarantine},
+        tables={
+            "recordings": cohort.to_frame(),
+            "recording_verdicts": found.verdicts,
+            "quarantine": found.quarantine,
+        },
         metrics={
             "recordings": len(cohort),
             "subjects": len(set(cohort.subject)),
-            "flagged": len(cohort) - cohort.flags.count(None),
+            "flagged": found.verdicts["flags"].count(),
             "quarantined": found.quarantine["content"].n_unique(),
             "not_in_subjects_table": len(found.unlisted),
             "dropout_share": float(cohort.dropout.mean()),
         },
         notes={
             "cohort": _by_label(cohort),
-            "flags": _by_rule(cohort),
+            "flags": _by_rule(found.verdicts),
+            "flagged recordings": markdown_table(found.verdicts.drop_nulls("flags").drop("verdict", "remedy")),
             "quarantine": markdown_table(found.quarantine),
             **({"not in the subjects table": ", ".join(found.unlisted)} if found.unlisted else {}),
         },
@@ -172,8 +189,6 @@ def _by_label(cohort: Recordings) -> str:
     return markdown_table(labels.value_counts(name="recordings").sort("label"))
 
 
-def _by_rule(cohort: Recordings) -> str:
-    import polars as pl
-
-    rules = pl.Series("rule", cohort.flags, dtype=pl.String).str.split("; ").explode().drop_nulls()
+def _by_rule(verdicts: pl.DataFrame) -> str:
+    rules = verdicts["flags"].rename("rule").str.split("; ").explode().drop_nulls()
     return markdown_table(rules.value_counts(name="recordings").sort("rule"), rows=30) if len(rules) else "none"

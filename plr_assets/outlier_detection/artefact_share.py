@@ -15,10 +15,10 @@ Source = Literal["development", "declared"]
 
 
 def artefact_share(development: Recordings) -> float | None:
-    """Share of the samples with a pupil that a human rejected; None where no human did the work."""
+    """Share of the samples with a pupil that a human rejected, in what a human reviewed; None where no human did."""
     if development.artefact is None:
         return None
-    observed = ~development.dropout
+    observed = ~development.dropout & development.reviewed[:, None]
     total = int(observed.sum())
     return int((development.artefact & observed).sum()) / total if total else None
 

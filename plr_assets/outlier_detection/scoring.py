@@ -14,8 +14,8 @@ from plr_assets.recordings.table import Mask, Recordings
 def score_masks(mask: Mask, recordings: Recordings) -> dict[str, float]:
     """Agreement over all samples with a pupil (dropouts are given, not found).
 
-    `flagged_share` always; `precision`, `recall` and `f1` where a human rejected samples, NaN where undefined (nothing
-    flagged, nothing to find).
+    `flagged_share` of all; `precision`, `recall` and `f1` over the recordings that a human reviewed, if there are any;
+    NaN where undefined (nothing flagged, nothing to find).
     """
     if mask.shape != recordings.pupil.shape:
         raise ValueError(f"mask has shape {mask.shape}, recordings {recordings.pupil.shape}")
@@ -24,7 +24,8 @@ def score_masks(mask: Mask, recordings: Recordings) -> dict[str, float]:
     found = {"flagged_share": _ratio(flagged.sum(), observed.sum())}
     if recordings.artefact is None:
         return found
-    artefact = recordings.artefact & observed
+    flagged, observed = flagged[recordings.reviewed], observed[recordings.reviewed]
+    artefact = recordings.artefact[recordings.reviewed] & observed
     hits, flags, artefacts = (flagged & artefact).sum(), flagged.sum(), artefact.sum()
     return {
         **found,

@@ -1,7 +1,8 @@
 """Pseudonyms: original subject codes -> `S001`, their recordings -> `S001-1`.
 
 Belongs here: assigning them, and the private lookup file that keeps them (mode 0600). Nothing else in the project sees
-an original code next to its pseudonym. Does not belong here: any other use of the codes.
+an original code next to its pseudonym, and `without_names` keeps the codes in file names out of logged errors. Does not
+belong here: any other use of the codes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
@@ -18,6 +20,7 @@ from typing import Any
 from plr_assets.recordings.file_errors import FileError, read_bytes
 
 _PRIVATE = 0o600
+_WHICH = "`plr validate` of the study's folder names the file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,38 @@ def assign_pseudonyms(files: Iterable[FileIdentity], lookup: Path) -> dict[str, 
     if table != kept or lookup.stat().st_mode & 0o777 != _PRIVATE:
         _write(lookup, table)
     return named
+
+
+@contextmanager
+def without_names(lookup: Path, public: Collection[str] = ()) -> Iterator[None]:
+    """Errors of single files that leave this block name the file as `lookup` does, and show nothing of their cause.
+
+    For whatever is logged where others read it. public: names that may stand, such as the subjects table's.
+    """
+    try:
+        yield
+    except FileError as error:
+        if error.file in {lookup.name, *public}:
+            raise FileError(error.file, error.problem, error.remedy, error.row) from None
+        where = _known_as(Path(error.file).stem, lookup)
+        raise FileError(where, error.problem, f"{error.remedy} {_WHICH}", error.row) from None
+    except OSError as error:
+        problem = f"a file or folder of the study cannot be read ({error.strerror})."
+        raise FileError("recordings", problem, f"Check that all of them are readable. {_WHICH}") from None
+
+
+def _known_as(stem: str, lookup: Path) -> str:
+    """The pseudonym of a recording's file, or of a subject."""
+    try:
+        kept = _read(lookup)
+    except FileError:
+        kept = {}
+    for code, entry in kept.items():
+        if stem in entry["recordings"]:
+            return str(entry["recordings"][stem])
+        if stem == code:
+            return str(entry["id"])
+    return "a file that was never imported"
 
 
 def _read(lookup: Path) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from plr_assets.recordings.device_rows import LEADING, Heads, Rows
 from plr_assets.recordings.file_errors import FileError, read_bytes
 
 # The last 3-4 frames of every measured file are bogus (48.00 px in six of eight, 69-83 px in two).
 END_TRANSIENT_FRAMES = 4
-MIN_FIELDS = 12
+MIN_FIELDS = LEADING
 N_RING_LIGHTS = 22
 # 9 leading columns and 22 lights are 75 values; files since June 2018 carry one more.
 DARK_LENGTHS = (75, 76)
@@ -35,11 +36,10 @@ _FRAME, _TIME, _PUPIL, _RATE, _LAST_FIXATION, _RED, _GREEN, _BLUE = 0, 1, 2, 5, 
 _WRITTEN = {_FRAME: 0, _TIME: 2, _PUPIL: 2, 3: 0, 4: 0, _RED: 0, _GREEN: 0, _BLUE: 0}
 _MAX_DIGITS = 12
 _POINT = np.uint8((ord(".") - ord("0")) % 256)
+_LARGEST_DIGIT = 9
 _MAX_CODE = 255
 # Measured: 29.72-29.99.
 _RATES_HZ = (25.0, 35.0)
-# The twelve leading values take some 50 bytes.
-_HEAD = 96
 _ALLOWED = b"0123456789.,- \r\n"
 _EXPORT_AGAIN = "Export the recording from the device again."
 
@@ -74,10 +74,10 @@ def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
         problem = f"the file has {len(content) / 2**20:.0f} MB; a device file has less than {MAX_BYTES // 2**20}."
         raise FileError(name, problem, "Remove it if it is no recording.")
     _check_characters(content, name)
-    rows = _Rows(content)
+    rows = Rows(content)
     lengths = _row_lengths(rows, name)
     values = _leading_values(rows, name)
-    _check_blanks(content, name)
+    _check_blanks(rows, name)
     _check_counters(values, name)
     time_s = values[_TIME]
     if not ((values[_RED] > 0) | (values[_BLUE] > 0)).any():
@@ -97,29 +97,6 @@ def parse_device_csv(content: bytes, name: str) -> DeviceTrace:
         red=values[_RED][keep].copy(),
         blue=values[_BLUE][keep].copy(),
     )
-
-
-class _Rows:
-    """The rows of a file, and their beginnings as one array: what is used lies within `_HEAD` bytes of each."""
-
-    def __init__(self, content: bytes) -> None:
-        self.text = [row.strip() for row in content.split(b"\n")]
-        while not self.text[-1]:
-            self.text.pop()
-        self.bytes = np.frombuffer(b"".join([row[:_HEAD].ljust(_HEAD) for row in self.text]), dtype=np.uint8)
-        self.starts = np.arange(len(self.text)) * _HEAD
-        self.commas = np.flatnonzero(self.bytes == ord(","))
-        self.first_comma = np.searchsorted(self.commas, self.starts)
-        self.n_commas = np.diff(self.first_comma, append=len(self.commas))
-
-    def __len__(self) -> int:
-        return len(self.text)
-
-    def values(self, column: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Start and end of the value in `column` of every row, one leading blank left out."""
-        start = self.starts if column == 0 else self.commas[self.first_comma + column - 1] + 1
-        end = self.commas[self.first_comma + column]
-        return start + ((self.bytes[start] == ord(" ")) & (start < end)), end
 
 
 def _check_characters(content: bytes, name: str) -> None:
@@ -143,16 +120,17 @@ def _check_characters(content: bytes, name: str) -> None:
     raise FileError(name, "a value is not a number.", _EXPORT_AGAIN, row)
 
 
-def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
+def _row_lengths(rows: Rows, name: str) -> NDArray[np.int64]:
     """(n,) values in each row, the blank that follows the last comma not counted; {75, 76} or {76, 77} occur."""
-    lengths = np.array([row.count(b",") + (row[-1:] != b",") for row in rows.text], dtype=np.int64)
+    lengths = rows.lengths()
     if (short := np.flatnonzero(lengths < MIN_FIELDS)).size:
         row = int(short[0])
         problem = f"the row has {lengths[row]} comma-separated values, at least {MIN_FIELDS} are needed."
         raise FileError(name, problem, _EXPORT_AGAIN, row + 1)
-    found = np.unique(lengths).tolist()
+    rows_of_length = np.bincount(lengths)
+    found = np.flatnonzero(rows_of_length).tolist()
     # Two thirds of a recording are dark, so the commonest length is the dark one.
-    dark = int(np.bincount(lengths).argmax())
+    dark = int(rows_of_length.argmax())
     if dark - 1 in found and len(found) == 2:
         dark -= 1
     wrong = np.flatnonzero((lengths != dark) & (lengths != dark + 1))
@@ -173,22 +151,24 @@ def _row_lengths(rows: _Rows, name: str) -> NDArray[np.int64]:
     return lengths
 
 
-def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
+def _leading_values(rows: Rows, name: str) -> dict[int, NDArray[np.float64]]:
     """Column -> (n,) of the values that are used, the others checked to be what the device writes there."""
     values: dict[int, NDArray[np.float64]] = {}
-    if (rows.n_commas < MIN_FIELDS).any():
+    heads = Heads(rows)
+    if not heads.complete:
         raise _bad_number(rows, name)
-    for column, decimals in _WRITTEN.items():
-        parsed = _parse(rows, column, decimals)
+    for decimals in sorted(set(_WRITTEN.values())):
+        columns = [column for column, written in _WRITTEN.items() if written == decimals]
+        parsed = _parse(heads, columns, decimals)
         if parsed is None:
             raise _bad_number(rows, name)
-        values[column] = parsed
-    start, end = rows.values(_RATE)[0], rows.values(_LAST_FIXATION)[1]
+        values.update(zip(columns, parsed, strict=True))
+    start, end = heads.start[_RATE], heads.end[_LAST_FIXATION]
     width = end - start
     same = width == width[0]
     inside = start[:, None] + np.arange(width[0])
-    same &= (rows.bytes[np.minimum(inside, len(rows.bytes) - 1)] == rows.bytes[inside[0]]).all(axis=1)
-    if not same.all() or not re.fullmatch(rb"\d+(, ?\d+){3}", rows.bytes[start[0] : end[0]].tobytes()):
+    same &= (heads.bytes[np.minimum(inside, len(heads.bytes) - 1)] == heads.bytes[inside[0]]).all(axis=1)
+    if not same.all() or not re.fullmatch(rb"\d+(, ?\d+){3}", heads.bytes[start[0] : end[0]].tobytes()):
         _explain_bad_number(rows, name)
         raise FileError(
             name,
@@ -199,41 +179,41 @@ def _leading_values(rows: _Rows, name: str) -> dict[int, NDArray[np.float64]]:
     return values
 
 
-def _parse(rows: _Rows, column: int, decimals: int) -> NDArray[np.float64] | None:
-    """(n,) the numbers in `column`, or None unless each has exactly `decimals` digits after its point."""
-    start, end = rows.values(column)
-    negative = rows.bytes[start] == ord("-")
-    width = end - start - negative
-    shortest = decimals + 2 if decimals else 1
-    if width.min() < shortest or width.max() > _MAX_DIGITS:
+def _parse(heads: Heads, columns: list[int], decimals: int) -> NDArray[np.float64] | None:
+    """(columns, n) the numbers there, or None unless each has exactly `decimals` digits after its point."""
+    end = heads.end[columns]
+    negative = heads.bytes[heads.start[columns]] == ord("-")
+    width = end - heads.start[columns] - negative
+    narrowest, widest = int(width.min()), int(width.max())
+    if narrowest < (decimals + 2 if decimals else 1) or widest > _MAX_DIGITS:
         return None
-    total = np.zeros(len(rows), dtype=np.int64)
-    scale, narrowest = 1, int(width.min())
-    for place in range(int(width.max())):
+    total = np.zeros(width.shape, dtype=np.int64)
+    scale = 1
+    for place in range(widest):
         # unsigned, so that what comes before "0" is above 9, too
-        digit = rows.bytes[end - (1 + place)] - np.uint8(ord("0"))
+        digit = heads.bytes[end - (1 + place)] - np.uint8(ord("0"))
         if decimals and place == decimals:
             if (digit != _POINT).any():
                 return None
             continue
         if place >= narrowest:
-            digit = np.where(place < width, digit, 0)
-        if (digit > 9).any():
+            digit *= place < width
+        if digit.max() > _LARGEST_DIGIT:
             return None
         total += digit * np.int64(scale)
         scale *= 10
     return np.asarray(np.where(negative, -total, total) / 10.0**decimals)
 
 
-def _bad_number(rows: _Rows, name: str) -> FileError:
+def _bad_number(rows: Rows, name: str) -> FileError:
     _explain_bad_number(rows, name)
     return FileError(name, "a value is not written as the device writes it.", _EXPORT_AGAIN)
 
 
-def _explain_bad_number(rows: _Rows, name: str) -> None:
+def _explain_bad_number(rows: Rows, name: str) -> None:
     """Row by row, only to explain; returns where every number by itself is as the device writes it."""
-    for index, row in enumerate(rows.text, 1):
-        for column, field in enumerate(row.split(b",", MIN_FIELDS)[:MIN_FIELDS]):
+    for index, row in enumerate(rows.content.split(b"\n")[: len(rows)], 1):
+        for column, field in enumerate(row.strip().split(b",", MIN_FIELDS)[:MIN_FIELDS]):
             problem = _wrong_with(field, column)
             if problem is not None:
                 raise FileError(name, problem, _EXPORT_AGAIN, index)
@@ -254,15 +234,16 @@ def _wrong_with(field: bytes, column: int) -> str | None:
     return None
 
 
-def _check_blanks(content: bytes, name: str) -> None:
+def _check_blanks(rows: Rows, name: str) -> None:
     """No value beyond the leading ones is used, but a blank one says that the file was damaged."""
-    text = np.frombuffer(content, dtype=np.uint8)
-    comma = text == ord(",")
-    blank = np.flatnonzero(comma[:-1] & comma[1:])
-    near = np.flatnonzero(comma[:-2] & comma[2:])
-    blank = np.concatenate((blank, near[text[near + 1] == ord(" ")]))
+    comma = rows.is_comma
+    touching, near = comma[:-1] & comma[1:], comma[:-2] & comma[2:]
+    if not (touching.any() or near.any()):
+        return
+    blank = np.flatnonzero(near)
+    blank = np.concatenate((np.flatnonzero(touching), blank[rows.bytes[blank + 1] == ord(" ")]))
     if blank.size:
-        row = content.count(b"\n", 0, int(blank.min())) + 1
+        row = rows.content.count(b"\n", 0, int(blank.min())) + 1
         raise FileError(name, "a value is blank.", _EXPORT_AGAIN, row)
 
 

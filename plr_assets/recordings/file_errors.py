@@ -23,11 +23,11 @@ class FileError(DataError):
 
     def __init__(self, where: str, problem: str, remedy: str, row: int | None = None) -> None:
         super().__init__(where if row is None else f"{where}: row {row}", problem, remedy)
-        self._file = where
+        self.file = where
         self.row = row
 
     def __reduce__(self) -> tuple[type[FileError], tuple[str, str, str, int | None]]:  # type: ignore[override]
-        return FileError, (self._file, self.problem, self.remedy, self.row)
+        return FileError, (self.file, self.problem, self.remedy, self.row)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -23,7 +23,7 @@ from plr_assets.recordings.lights import (
     first_light,
     measured_stimuli,
 )
-from plr_assets.recordings.resample import nearest_index, pick_nearest
+from plr_assets.recordings.resample import nearest_index, pick_index, stamp_unit
 from plr_assets.recordings.table import Stimulus
 from plr_assets.study import Study
 
@@ -41,6 +41,7 @@ class GriddedTrace:
     stimuli  on the grid's clock (its first sample is 0 s).
     baseline diameter that 0 % stands for, in `unit`.   baseline_s   its window on the grid's clock; None in unit "%".
     truth    (T,) % change, or None.   artefact (T,) bool, dropouts not included, or None.
+    unsampled   (T,) bool, grid points at which the device took no sample, or None: the file was on the grid.
     """
 
     time_s: NDArray[np.float64]
@@ -52,6 +53,7 @@ class GriddedTrace:
     baseline_s: tuple[float, float] | None = None
     truth: NDArray[np.float64] | None = None
     artefact: NDArray[np.bool_] | None = None
+    unsampled: NDArray[np.bool_] | None = None
 
 
 def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> GriddedTrace:
@@ -71,13 +73,14 @@ def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> G
 
     on_grid = tuple(replace(s, onset_s=s.onset_s - start_s, offset_s=s.offset_s - start_s) for s in stimuli)
     visible = tuple(s for s in on_grid if s.onset_s <= since_start[-1] and s.offset_s >= 0)
+    nearest = nearest_index(trace.time_s, grid_s)
     if drive is None or study.stimuli is not None:
         light = boxcar_drive(since_start, on_grid)
     else:
-        nearest = nearest_index(trace.time_s, grid_s)
         light = {colour: codes[nearest] for colour, codes in drive.items()}
 
-    diameter = pick_nearest(trace.time_s, trace.pupil, grid_s, rate_hz)
+    picked = pick_index(trace.time_s, grid_s, rate_hz, stamp_unit(trace.time_s), nearest)
+    diameter = np.where(picked < 0, np.nan, trace.pupil[picked])
     in_percent = study.recordings.unit == "%"
     window_s = None if in_percent else _baseline_window(visible, study, name)
     baseline = PERCENT_BASELINE if window_s is None else _baseline(diameter, since_start, window_s, study, name)
@@ -89,8 +92,9 @@ def grid_trace(trace: DeviceTrace | HeaderedTrace, study: Study, name: str) -> G
         baseline=baseline,
         unit=study.recordings.unit,
         baseline_s=window_s,
+        unsampled=picked < 0,
     )
-    return _with_annotations(gridded, trace, rate_hz, in_percent) if isinstance(trace, HeaderedTrace) else gridded
+    return _with_annotations(gridded, trace, picked, in_percent) if isinstance(trace, HeaderedTrace) else gridded
 
 
 def _stimuli(
@@ -160,13 +164,14 @@ def _baseline(
     )
 
 
-def _with_annotations(gridded: GriddedTrace, trace: HeaderedTrace, rate_hz: float, in_percent: bool) -> GriddedTrace:
+def _with_annotations(
+    gridded: GriddedTrace, trace: HeaderedTrace, picked: NDArray[np.intp], in_percent: bool
+) -> GriddedTrace:
     """Truth is gap-free and smooth, so it is interpolated; flags are picked like the samples they judge."""
     truth = artefact = None
     if trace.truth is not None:
         values = np.interp(gridded.time_s, trace.time_s, trace.truth)
         truth = values if in_percent else percent_change(values, gridded.baseline)
     if trace.artefact is not None:
-        flags = pick_nearest(trace.time_s, trace.artefact.astype(np.float64), gridded.time_s, rate_hz)
-        artefact = (flags == 1.0) & ~np.isnan(gridded.pupil)
+        artefact = trace.artefact[picked] & (picked >= 0) & ~np.isnan(gridded.pupil)
     return replace(gridded, truth=truth, artefact=artefact)

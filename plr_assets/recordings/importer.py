@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,17 +32,19 @@ from plr_assets.study import Study
 _UNREAD = "0" * 64
 _HASH_DIGITS = 12
 QUARANTINE_SCHEMA = {"content": pl.String, "row": pl.Int64, "reason": pl.String, "remedy": pl.String}
+VERDICT_SCHEMA = dict.fromkeys(("recording", "verdict", "flags", "reason", "remedy"), pl.String)
 
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """What import gives: recordings in order of their id, and `schemas.QUARANTINE`.
+    """What import gives: recordings in order of their id, `schemas.QUARANTINE`, and `schemas.RECORDING_VERDICTS`.
 
     unlisted   ids of recordings whose subject has no row in the subjects table; empty where the study names none.
     """
 
     recordings: Recordings
     quarantine: pl.DataFrame
+    verdicts: pl.DataFrame
     unlisted: tuple[str, ...] = ()
 
 
@@ -93,7 +95,8 @@ def import_recordings(study: Study, lookup: Path, readers: Sequence[Reader] = RE
     names = assign_pseudonyms(identities, lookup)
     accepted.sort(key=lambda verdict: names[verdict.stem].recording)
     unlisted = tuple(names[verdict.stem].recording for verdict in accepted if verdict.listed is False)
-    return Imported(_table(accepted, [names[verdict.stem] for verdict in accepted], study), quarantine, unlisted)
+    table = _table(accepted, [names[verdict.stem] for verdict in accepted], study)
+    return Imported(table, quarantine, _verdict_table(table.recording, accepted), unlisted)
 
 
 def check_unit(study: Study) -> None:
@@ -145,11 +148,15 @@ def _verdict(
         code, stem = parsed.code, parsed.name or parsed.code
         where = f"{where}: {stem}"
         subject = parsed.subject or UNKNOWN
-        if table is not None:
-            subject = table.get(code, UNKNOWN)
     listed = None if table is None else code in table
+    row = None if table is None else table.get(code, UNKNOWN).at(stem)
+    if table is not None:
+        subject = row or UNKNOWN
     verdict = Verdict(where, code, stem, parsed.content or digest, reader, subject, listed)
     try:
+        if table is not None and row is None:
+            problem = "the subjects table has rows for other recordings of its subject, and none for this one."
+            raise FileError(where, problem, "Add its row, or one in which `recording` is blank, for all others.")
         if isinstance(parsed.trace, FileError):
             raise parsed.trace
         trace = _on_grid(parsed.trace, source, code, study)
@@ -224,9 +231,9 @@ def _table(accepted: Sequence[Verdict], pseudonyms: Sequence[Pseudonym], study: 
     traces = [verdict.trace for verdict in accepted if verdict.trace is not None]
     subjects = [verdict.subject for verdict in accepted]
     truths = [trace.truth for trace in traces if trace.truth is not None]
-    masks = [trace.artefact for trace in traces if trace.artefact is not None]
-    if len(masks) < len(traces):
-        masks = []  # a mask of some only would call the others clean
+    reviewed = np.array([trace.artefact is not None for trace in traces])
+    nobody = np.zeros(study.sampling.n_samples, dtype=np.bool_)
+    masks = [nobody if trace.artefact is None else trace.artefact for trace in traces]
     return Recordings(
         recording=tuple(p.recording for p in pseudonyms),
         subject=tuple(p.subject for p in pseudonyms),
@@ -238,9 +245,26 @@ def _table(accepted: Sequence[Verdict], pseudonyms: Sequence[Pseudonym], study: 
         baseline_unit=study.recordings.unit,
         synthetic=study.synthetic,
         truth=np.stack(truths).astype(np.float32) if truths else None,
-        artefact=np.stack(masks) if masks else None,
+        artefact=np.stack(masks) if reviewed.any() else None,
+        reviewed=reviewed,
         label=tuple(subject.label for subject in subjects),
         age=np.array([subject.age for subject in subjects]),
         eye=tuple(subject.eye or study.recordings.eye for subject in subjects),
-        flags=tuple(flags_text(verdict.flags) for verdict in accepted),
     )
+
+
+def _verdict_table(recording: Sequence[str], accepted: Sequence[Verdict]) -> pl.DataFrame:
+    def text(parts: Iterable[str]) -> str | None:
+        return " ".join(dict.fromkeys(parts)) or None
+
+    rows = [
+        (
+            name,
+            "accepted with flags" if verdict.flags else "accepted",
+            flags_text(verdict.flags),
+            text(finding.reason for finding in verdict.flags),
+            text(finding.remedy for finding in verdict.flags),
+        )
+        for name, verdict in zip(recording, accepted, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=VERDICT_SCHEMA, orient="row")

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from plr_assets.recordings.baseline import window_samples
 from plr_assets.recordings.gridded import GriddedTrace
 from plr_assets.recordings.lights import measured_stimuli, runs
-from plr_assets.recordings.resample import nearest_index
 from plr_assets.recordings.table import Stimulus
 from plr_assets.study import QualityLimits
 
@@ -29,6 +28,13 @@ _RECORD_AGAIN = "Record again, or leave the recording out."
 _LOOK = "Look at the recording."
 # How far from 0 % a diameter may be: constriction measured up to 64 %, dilation over the baseline up to 7 %.
 _PLAUSIBLE_PERCENT = (-80.0, 60.0)
+# No pupil has a diameter below 0; pupils are 1 to 9 mm wide, so no sample is ten times the baseline. -1, which
+# the device writes where it found none, may have been turned into % with the rest: -103 % of the narrowest baseline.
+_POSSIBLE_PERCENT = (-105.0, 900.0)
+# A reconstruction by a human has no artefacts left in it. Margin: a baseline that was narrow for a blink's edge.
+_POSSIBLE_TRUTH_PERCENT = (-95.0, 150.0)
+# The middle 90 % of a recording in % spans 5 % or more by the rest fluctuation alone (SD measured 1.3-5 %).
+_LEAST_SPAN_PERCENT = 2.0
 _MAD_TO_SD = 1.4826
 _RESPONSE_LASTS_S = 1.0  # the pupil goes on constricting for up to 0.87 s after the light (measured)
 _BASELINE_OF_LATER_LIGHTS_S = 5.0
@@ -71,7 +77,7 @@ def refused(findings: Sequence[Finding]) -> bool:
 
 
 def flags_text(findings: Sequence[Finding]) -> str | None:
-    """Column `flags` of `schemas.RECORDINGS`: the rules, sorted; None without any."""
+    """Column `flags` of `schemas.RECORDING_VERDICTS`: the rules, sorted; None without any."""
     return "; ".join(sorted(finding.rule for finding in findings)) or None
 
 
@@ -95,8 +101,8 @@ class _Evidence:
     @cached_property
     def empty(self) -> NDArray[np.bool_]:
         """(T,) grid points near which the device took no sample."""
-        nearest = self.trace.time_s[nearest_index(self.trace.time_s, self.gridded.time_s)]
-        return np.asarray(np.abs(nearest - self.gridded.time_s) > 0.5 / self.rate_hz + 1e-9)
+        unsampled = self.gridded.unsampled
+        return np.zeros(len(self.gridded.time_s), dtype=np.bool_) if unsampled is None else unsampled
 
     @cached_property
     def missing(self) -> NDArray[np.bool_]:
@@ -110,6 +116,11 @@ class _Evidence:
         if red is None or blue is None:
             return None
         return measured_stimuli(self.trace.time_s, {"red": red, "blue": blue})
+
+    @cached_property
+    def came_in_percent(self) -> bool:
+        """Whether the file's own numbers were % change, of whatever baseline: nothing scaled them since."""
+        return self.in_percent or isinstance(self.trace, GriddedTrace)
 
     @property
     def in_percent(self) -> bool:
@@ -340,6 +351,63 @@ def _implausible(evidence: _Evidence) -> Iterator[Finding]:
     yield from _above("implausible", outside / pupil.size, evidence.limits.implausible_share, reason)
 
 
+def _scale(evidence: _Evidence) -> Iterator[Finding]:
+    """The numbers are those of a pupil at all: no factor of 10, 100 or 1000 between them and the unit."""
+    pupil = evidence.gridded.pupil
+    seen = pupil[~np.isnan(pupil)]
+    remedy = "Check the unit and scale of the pupil column; export the file again."
+    if not seen.size:
+        return
+    if evidence.came_in_percent:
+        lowest, lower, upper, highest = np.quantile(seen, (0.05, 0.25, 0.75, 0.95))
+        if lower < _PLAUSIBLE_PERCENT[0] or upper > _PLAUSIBLE_PERCENT[1]:
+            reason = (
+                f"wrong unit or scale: half of the samples lie between {lower:.0f} and {upper:.0f} %; a pupil changes "
+                f"by {_PLAUSIBLE_PERCENT[0]:.0f} to {_PLAUSIBLE_PERCENT[1]:.0f} % of its baseline."
+            )
+            yield Finding("scale", "refuse", reason, remedy)
+            return
+        if highest - lowest < _LEAST_SPAN_PERCENT:
+            reason = (
+                f"wrong unit or scale: the pupil changes by {highest - lowest:.2g} % in all, less than at rest; "
+                "looks like fractions of the baseline."
+            )
+            yield Finding("scale", "refuse", reason, remedy)
+            return
+    low, high = _POSSIBLE_PERCENT
+    wrong = np.flatnonzero((pupil < low) | (pupil > high))
+    if wrong.size:
+        reason = (
+            f"impossible diameter: {pupil[wrong[0]]:+.4g} % of the baseline at {evidence.at(int(wrong[0]))}"
+            f"{f', and {wrong.size - 1} more' if wrong.size > 1 else ''}; none is below 0 or ten times the baseline."
+        )
+        yield Finding("impossible", "refuse", reason, "Mend the cell, or blank it; export the file again.")
+
+
+def _truth(evidence: _Evidence) -> Iterator[Finding]:
+    """Ground truth is a pupil's, and of this recording: it runs where the samples that a human kept run."""
+    truth, pupil = evidence.gridded.truth, evidence.gridded.pupil
+    if truth is None:
+        return
+    remedy = "Check the unit and scale of the ground truth, and that it belongs to this recording."
+    low, high = _POSSIBLE_TRUTH_PERCENT
+    wrong = np.flatnonzero((truth < low) | (truth > high))
+    if wrong.size:
+        reason = (
+            f"ground truth impossible: {truth[wrong[0]]:+.4g} % of the baseline at {evidence.at(int(wrong[0]))}"
+            f"{f', and {wrong.size - 1} more' if wrong.size > 1 else ''}; {low:.0f} to {high:+.0f} % are possible."
+        )
+        yield Finding("truth_impossible", "refuse", reason, remedy)
+        return
+    kept = ~np.isnan(pupil)
+    if evidence.gridded.artefact is not None:
+        kept &= ~evidence.gridded.artefact
+    if kept.any():
+        off = float(np.quantile(np.abs(truth - pupil)[kept], 0.9))
+        reason = f"ground truth is not of this recording, or on another scale: off by {off:.0f} % and more in a tenth."
+        yield from _above("truth_off", off, evidence.limits.truth_off_percent, reason, remedy)
+
+
 def _noise(evidence: _Evidence) -> Iterator[Finding]:
     """From frame to frame the diameter changes little. Second differences of white noise have 6 times its variance."""
     second = np.diff(evidence.gridded.pupil, n=2)
@@ -360,11 +428,19 @@ def _response(evidence: _Evidence) -> Iterator[Finding]:
         blocks = blocks[np.isnan(blocks).mean(axis=1) < 0.5]
         if rest is None or not len(blocks):
             continue
-        largest = (rest - float(np.nanmedian(blocks, axis=1).min())) / (100 + rest) * 100 if rest > -100 else 0.0
+        largest = (rest - float(_row_medians(blocks).min())) / (100 + rest) * 100 if rest > -100 else 0.0
         least = evidence.limits.min_response_percent
         if largest < least:
             reason = f"no response to {light.colour} light: the pupil constricts by {max(largest, 0.0):.0f} %."
             yield Finding("no_response", "flag", reason, "Check that the light reached the eye.")
+
+
+def _row_medians(blocks: Array) -> Array:
+    """(n,) median of what is no NaN in each row, at least one sample; `np.nanmedian` takes ten times as long here."""
+    ordered = np.sort(blocks, axis=1)  # NaN last
+    present = (~np.isnan(blocks)).sum(axis=1)
+    row = np.arange(len(blocks))
+    return np.asarray((ordered[row, (present - 1) // 2] + ordered[row, present // 2]) / 2)
 
 
 _RULES: tuple[Rule, ...] = (
@@ -377,6 +453,8 @@ _RULES: tuple[Rule, ...] = (
     _dropouts,
     _frozen,
     _implausible,
+    _scale,
+    _truth,
     _noise,
     _response,
 )

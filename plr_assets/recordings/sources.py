@@ -53,7 +53,7 @@ def find_sources(study: Study) -> list[Source]:
     for path in sorted(paths, key=lambda p: (p.name, p.as_posix())):
         code = code_of(path)
         truth = None if truths is None else truths.get(path.stem, truths.get(code))
-        sources.append(Source(path, code, subjects.get(code, UNKNOWN), truth))
+        sources.append(Source(path, code, subjects.get(code, UNKNOWN).at(path.stem) or UNKNOWN, truth))
     return sources
 
 
@@ -105,22 +105,31 @@ def content_hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _row(subject: Subject) -> tuple[str | None, str, str | None, list[tuple[str, str, str | None]], bool]:
+    """What the subjects table says of one subject, as JSON takes it (an unknown age is NaN)."""
+    recordings = [(name, repr(age), eye) for name, age, eye in subject.recordings]
+    return subject.label, repr(subject.age), subject.eye, recordings, subject.complete
+
+
 def source_digest(study: Study) -> str:
     """SHA-256 of everything that import reads: recordings, ground truth and the rows of their subjects.
 
     Independent of folders, file order and modification times; a relabelled subject changes it. Raises DataError as
     `find_sources` does.
     """
-    by_code: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    rows: dict[str, tuple[str | None, str, str | None]] = {}
+    by_code: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    table = subjects_table(study) or {}
     for source in find_sources(study):
         truth = "" if source.truth is None else file_digest(source.truth)
-        by_code[source.code].append((file_digest(source.path), truth))
-        rows[source.code] = (source.subject.label, repr(source.subject.age), source.subject.eye)
+        # a name counts only for the row that it picks
+        row = table.get(source.code, UNKNOWN).at(source.path.stem)
+        picked = "none" if row is None else f"{row.age!r} {row.eye}"
+        by_code[source.code].append((file_digest(source.path), truth, picked))
     if study.recordings.reader not in ONE_RECORDING_A_FILE:
         # codes may stand inside the files; with any row, any recording may change
-        for code, subject in (subjects_table(study) or {}).items():
-            rows[code] = (subject.label, repr(subject.age), subject.eye)
+        for code in table:
             by_code.setdefault(code, [])
-    entries = sorted([[code, *rows[code], sorted(files)] for code, files in by_code.items()], key=json.dumps)
+    entries = sorted(
+        [[code, *_row(table.get(code, UNKNOWN)), sorted(files)] for code, files in by_code.items()], key=json.dumps
+    )
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()

@@ -40,10 +40,10 @@ class Recordings:
     light      colour -> (n, T) float32 drive, 0 = off.
     stimuli    per recording, its lights in order of onset.
     truth      (n, T) float32 or None: human-supervised ground truth, never NaN.
-    artefact   (n, T) bool or None: samples a human rejected, dropouts not included.
+    artefact   (n, T) bool or None: samples a human rejected, dropouts not included. False where no human looked.
+    reviewed   (n,) bool, recordings whose `artefact` a human made; all of them, or none without `artefact`, by default.
     label      per recording, the diagnosis ("control", "glaucoma") or None.
     baseline   (n,) float64, the diameter that 0 % stands for, in `baseline_unit`.
-    flags      per recording, the rules of the quality gate that it breaks ("blinks; noise") or None.
     """
 
     recording: tuple[str, ...]
@@ -57,10 +57,10 @@ class Recordings:
     synthetic: bool
     truth: Signal | None = None
     artefact: Mask | None = None
+    reviewed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     label: tuple[str | None, ...] = ()
     age: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     eye: tuple[str | None, ...] = ()
-    flags: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         n, samples = self.pupil.shape
@@ -68,11 +68,12 @@ class Recordings:
             object.__setattr__(self, "label", (None,) * n)
         if not self.eye:
             object.__setattr__(self, "eye", (None,) * n)
-        if not self.flags:
-            object.__setattr__(self, "flags", (None,) * n)
+        if self.artefact is None or not self.reviewed.any():
+            object.__setattr__(self, "reviewed", np.full(n, self.artefact is not None))
         if self.age.size == 0:
             object.__setattr__(self, "age", np.full(n, np.nan))
-        per_recording = {"subject": self.subject, "stimuli": self.stimuli, "label": self.label, "flags": self.flags}
+        per_recording = {"subject": self.subject, "stimuli": self.stimuli, "label": self.label}
+        per_recording["reviewed"] = tuple(self.reviewed)
         for name, rows in per_recording.items():
             if len(rows) != n:
                 raise ValueError(f"{name} has {len(rows)} entries for {n} recordings")
@@ -111,11 +112,11 @@ class Recordings:
             stimuli=tuple(self.stimuli[i] for i in rows),
             baseline=self.baseline[rows],
             truth=None if self.truth is None else self.truth[rows],
-            artefact=None if self.artefact is None else self.artefact[rows],
+            artefact=self.artefact[rows] if self.artefact is not None and self.reviewed[rows].any() else None,
+            reviewed=self.reviewed[rows],
             label=tuple(self.label[i] for i in rows),
             age=self.age[rows],
             eye=tuple(self.eye[i] for i in rows),
-            flags=tuple(self.flags[i] for i in rows),
         )
 
     def blinded(self) -> Recordings:
@@ -136,7 +137,6 @@ class Recordings:
                 "baseline_unit": pl.Series([self.baseline_unit] * n, dtype=pl.String),
                 "rate_hz": pl.Series([self.rate_hz] * n, dtype=pl.Float64),
                 "synthetic": pl.Series([self.synthetic] * n, dtype=pl.Boolean),
-                "flags": pl.Series(self.flags, dtype=pl.String),
                 "stimuli": pl.Series(
                     [
                         [{"colour": s.colour, "onset_s": s.onset_s, "offset_s": s.offset_s} for s in lights]
@@ -146,7 +146,7 @@ class Recordings:
                 ),
                 "pupil": signal_column(self.pupil),
                 "truth": _optional(self.truth, n, self.n_samples, pl.Float32),
-                "artefact": _optional(self.artefact, n, self.n_samples, pl.Boolean),
+                "artefact": _optional(self.artefact, n, self.n_samples, pl.Boolean, self.reviewed),
                 **{f"light_{colour}": signal_column(self.light[colour]) for colour in COLOURS},
             }
         )
@@ -160,6 +160,7 @@ class Recordings:
         if len(common) != 1:
             raise ValueError(f"recordings on different grids or of different origin cannot be mixed: {common.rows()}")
         rate_hz, unit, synthetic = common.row(0)
+        reviewed = frame["artefact"].is_not_null().to_numpy()
         return cls(
             recording=tuple(frame["recording"]),
             subject=tuple(frame["subject"]),
@@ -171,11 +172,11 @@ class Recordings:
             baseline_unit=unit,
             synthetic=synthetic,
             truth=None if frame["truth"].has_nulls() else signal_array(frame["truth"]),
-            artefact=None if frame["artefact"].has_nulls() else signal_array(frame["artefact"]),
+            artefact=_masks(frame["artefact"], reviewed) if reviewed.any() else None,
+            reviewed=reviewed,
             label=tuple(frame["label"]),
             age=frame["age"].fill_null(float("nan")).to_numpy(),
             eye=tuple(frame["eye"]),
-            flags=tuple(frame["flags"]),
         )
 
 
@@ -191,7 +192,24 @@ def signal_array(column: pl.Series) -> NDArray[Any]:
     return np.array(column.to_numpy())
 
 
-def _optional(array: NDArray[np.generic] | None, n: int, samples: int, inner: type[pl.DataType]) -> pl.Series:
+def _masks(column: pl.Series, reviewed: NDArray[np.bool_]) -> Mask:
+    """(n, T) a column of masks, False in the rows that have none."""
+    masks = np.zeros((len(column), column.dtype.shape[0]), dtype=np.bool_)  # type: ignore[attr-defined]
+    masks[reviewed] = signal_array(column.filter(pl.Series(reviewed)))
+    return masks
+
+
+def _optional(
+    array: NDArray[np.generic] | None,
+    n: int,
+    samples: int,
+    inner: type[pl.DataType],
+    present: NDArray[np.bool_] | None = None,
+) -> pl.Series:
+    """`array` as a column; null without it, and in the rows that are not `present`."""
     if array is None:
         return pl.Series([None] * n, dtype=pl.Array(inner, samples))
-    return signal_column(array)
+    column = signal_column(array)
+    if present is None or present.all():
+        return column
+    return pl.select(pl.when(pl.Series(present)).then(column)).to_series()

@@ -67,7 +67,7 @@ def test_too_many_flagged_recordings_stop_what_follows_until_the_limit_is_raised
         assert set(outcomes[name].blocked.values()) == {"needs recordings, which did not pass its check"}
         assert outcomes[name].computed == 0
     assert Contract("trial").latest("cohort_split", "cohort_split") is None
-    assert artifact("recordings", "recordings")["flags"].null_count() == 0
+    assert artifact("recordings", "recording_verdicts")["flags"].null_count() == 0
     (event,) = fresh.materialized(("recordings", "recordings"))
     assert "noise" in str(event.metadata["flags"].value)
     assert verdict(fresh) is False
@@ -112,6 +112,32 @@ def test_in_a_dagster_run_the_failed_check_skips_what_follows(fresh: Lab) -> Non
     assert not result.success
     assert fresh.materialized(("recordings", "recordings")), "the table stands, for people to look at"
     assert not fresh.materialized(("cohort_split", "cohort_split"))
+
+
+@pytest.mark.parametrize("refused", ["open", "is_file"])
+def test_a_file_that_cannot_be_read_is_not_named_in_the_log(
+    fresh: Lab, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """Found out while a run in the UI looks for the study's files: the log is read by others."""
+    write_study_files(fresh.study())
+    victim = sorted((fresh.folder / "raw").iterdir())[3]
+    code, plain = victim.stem.partition("_")[0], getattr(Path, refused)
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == victim.name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, refused, refuse)
+    with fresh.instance() as instance, closing(Contract("trial")) as contract:
+        definitions = build_definitions(clinic(fresh), live_resources(contract, SerialMapper(), lambda _: None))
+        job = definitions.resolve_implicit_global_asset_job_def()
+        keys = [asset_key("trial", "recordings")]
+        result = job.execute_in_process(instance=instance, asset_selection=keys, raise_on_error=False)
+        logged = [dg.serialize_value(entry) for entry in instance.all_logs(result.run_id)]
+    assert not result.success
+    assert any("cannot be read (Permission denied)" in text for text in logged)
+    assert not [text for text in logged if code in text]
 
 
 # -- the freeze -----------------------------------------------------------------------------------------------------

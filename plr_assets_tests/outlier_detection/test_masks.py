@@ -9,10 +9,14 @@ import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from plr_assets.errors import DataError
+from plr_assets.outlier_detection.artefact_share import artefact_share
 from plr_assets.outlier_detection.human import human_mask
 from plr_assets.outlier_detection.scoring import score_masks
 from plr_assets.outlier_detection.vote import majority_vote
-from plr_assets_tests.builders import make_recordings
+from plr_assets.recordings.table import Recordings
+from plr_assets.schemas import RECORDINGS as RECORDINGS_TABLE
+from plr_assets.schemas import validate
+from plr_assets_tests.builders import assert_same, make_recordings
 
 RECORDINGS = make_recordings(3)
 
@@ -56,6 +60,42 @@ def test_scores_are_pointwise_and_over_samples_with_a_pupil() -> None:
     assert scores["f1"] == pytest.approx(f1_score(truth, found))
     assert scores["flagged_share"] == pytest.approx(found.mean())
     assert scores == score_masks(mask | RECORDINGS.dropout, RECORDINGS)
+
+
+def partly(reviewed: list[bool]) -> Recordings:
+    """As import gives them: nothing is marked where no human looked."""
+    assert RECORDINGS.artefact is not None
+    looked = np.array(reviewed)
+    return replace(RECORDINGS, artefact=RECORDINGS.artefact & looked[:, None], reviewed=looked)
+
+
+def test_where_a_human_reviewed_some_the_others_are_not_called_clean() -> None:
+    some, kept = partly([True, False, True]), RECORDINGS.take([0, 2])
+    mask = np.random.default_rng(0).random(RECORDINGS.pupil.shape) < 0.2
+    scores, expected = score_masks(mask, some), score_masks(mask[[0, 2]], kept)
+    assert {name: scores[name] for name in ("precision", "recall", "f1")} == {
+        name: expected[name] for name in ("precision", "recall", "f1")
+    }
+    assert scores["flagged_share"] == score_masks(mask, RECORDINGS)["flagged_share"]
+    assert artefact_share(some) == artefact_share(kept) != artefact_share(replace(some, reviewed=np.empty(0, bool)))
+    with pytest.raises(DataError, match=r"R001: pupil-gt needs human-rejected samples; 1 recording\(s\)"):
+        human_mask(some)
+    np.testing.assert_array_equal(human_mask(some.take([2, 0])), human_mask(RECORDINGS.take([2, 0])))
+
+
+def test_a_table_keeps_which_recordings_were_reviewed() -> None:
+    some = partly([True, False, True])
+    frame = some.to_frame()
+    assert validate(frame, RECORDINGS_TABLE)["artefact"].is_null().to_list() == [False, True, False]
+    again = Recordings.from_frame(frame)
+    assert_same(again, some)
+    assert again.artefact is not None
+    np.testing.assert_array_equal(again.artefact, some.artefact)
+    np.testing.assert_array_equal(again.reviewed, some.reviewed)
+    alone = again.take([1])
+    assert alone.artefact is None
+    assert not alone.reviewed.any()
+    assert not replace(some, artefact=None).reviewed.any()
 
 
 def test_scores_that_are_undefined_are_nan_and_without_a_human_there_are_none() -> None:

@@ -104,6 +104,18 @@ def test_what_cannot_change_a_result_makes_no_work(finished: Lab, changes: dict[
     assert to_do(finished.plans(finished.study(**changes))) == set()
 
 
+def test_a_limit_that_only_flags_publishes_the_verdicts_again_and_nothing_else(lab: Lab) -> None:
+    before = lab.digests()
+    study = lab.study(quality={"noise_percent": [0.0, None], "max_flagged_share": 1.0})
+    assert computed(lab.run(study)) == {"recordings"}
+    after = lab.digests()
+    changed = {
+        (place, name) for place, own in after.items() for name, digest in own.items() if before[place][name] != digest
+    }
+    assert changed == {(("recordings", "recordings"), "recording_verdicts")}
+    assert to_do(lab.plans(study)) == set()
+
+
 def test_a_new_title_redraws_the_figure_that_shows_it(finished: Lab) -> None:
     assert to_do(finished.plans(finished.study(title="Another name"))) == {("study_figures", "study_figures")}
 

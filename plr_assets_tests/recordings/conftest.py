@@ -59,10 +59,10 @@ def simulated(data_dir: Path) -> Study:
 
 @pytest.fixture(scope="session")
 def device_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One simulated recording as the device would write it."""
+    """One simulated recording as the device would write it, in the format of March to May 2018."""
     folder = tmp_path_factory.mktemp("device")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLR_DATA_DIR", str(folder))
-        study = study_of(simulation={"control": 1, "glaucoma": 0, "unlabelled": 0})
+        study = study_of(simulation={"control": 1, "glaucoma": 0, "unlabelled": 0, "june_2018_share": 0.0})
         write_study_files(study)
         return study.resolve(study.recordings.path) / "PLR1001_BR.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plr_assets.errors import DataError
-from plr_assets.recordings.anonymise import FileIdentity, Pseudonym, assign_pseudonyms
+from plr_assets.recordings.anonymise import FileIdentity, Pseudonym, assign_pseudonyms, without_names
+from plr_assets.recordings.file_errors import FileError, unreadable
 
 FILES = [FileIdentity("A", "A_1", "ff"), FileIdentity("B", "B_1", "22"), FileIdentity("A", "A_2", "33")]
 
@@ -51,6 +53,40 @@ def test_unchanged_lookup_is_not_rewritten_and_a_public_one_made_private(tmp_pat
     lookup.chmod(0o644)
     assign_pseudonyms(FILES, lookup)
     assert lookup.stat().st_mode & 0o777 == 0o600
+
+
+def shown(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("A_2.csv", "S002-1"),
+        ("A.csv", "S002"),
+        ("Q_1.csv", "a file that was never imported"),
+        ("subjects.csv", "subjects.csv"),
+    ],
+)
+def test_errors_name_a_file_by_its_pseudonym_and_hide_their_cause(tmp_path: Path, name: str, where: str) -> None:
+    lookup = tmp_path / "lookup.json"
+    assign_pseudonyms(FILES, lookup)
+    cause = PermissionError(13, "Permission denied", f"/data/secret/{name}")
+    with pytest.raises(FileError) as raised, without_names(lookup, ["subjects.csv"]):
+        raise unreadable(Path(name), cause) from cause
+    assert raised.value.where == where
+    assert "Permission denied" in raised.value.problem
+    text = shown(raised.value)
+    assert "/data/secret" not in text
+    assert where == name or name not in text
+
+
+def test_errors_of_the_file_system_show_no_path(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as raised, without_names(tmp_path / "lookup.json"):
+        raise PermissionError(13, "Permission denied", "/data/secret/A_1.csv")
+    assert "Permission denied" in raised.value.problem
+    assert "secret" not in shown(raised.value)
+    assert "A_1" not in shown(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from plr_assets.recordings.device_csv import DeviceTrace
 from plr_assets.recordings.gridded import grid_trace
 from plr_assets.recordings.headered_csv import HeaderedTrace
 from plr_assets.recordings.lights import measured_stimuli
-from plr_assets.recordings.resample import nearest_index, pick_nearest
+from plr_assets.recordings.resample import nearest_index, pick_index, pick_nearest, stamp_unit
 from plr_assets.recordings.table import Stimulus
 from plr_assets.study import ColumnMap, Study
 
@@ -27,16 +27,68 @@ steps = hnp.arrays(np.int64, st.integers(1, 40), elements=st.integers(1, 12))
 def test_picking_equals_brute_force(steps: np.ndarray, offset: int, points: int, every: int) -> None:
     # hundredths of a second, as the device prints them
     samples, grid = np.cumsum(steps), offset + every * np.arange(points)
-    values = np.arange(len(samples)) + 0.5
     expected = []
     for point in grid:
         distance = np.abs(samples - point)
-        expected.append(values[distance.argmin()] if 2 * distance.min() <= every else np.nan)
-    picked = pick_nearest(samples / 100, values, grid / 100, 100 / every)
+        expected.append(distance.argmin() if 2 * distance.min() <= every else -1)
+    picked = pick_index(samples / 100, grid / 100, 100 / every)
     np.testing.assert_array_equal(picked, expected)
     np.testing.assert_array_equal(
         nearest_index(samples / 100, grid / 100), [np.abs(samples - point).argmin() for point in grid]
     )
+
+
+GRID = np.arange(1981) / 30
+
+
+def frames(rate: float, phase: float) -> np.ndarray:
+    """When a device with a steady clock took its frames, s, from before the grid to after it."""
+    return np.arange(2100) / rate - 1 + phase
+
+
+@settings(max_examples=60, deadline=None)
+@given(rate=st.floats(29.7, 30.05), phase=st.floats(0, 0.034))
+def test_a_steady_clock_leaves_empty_only_the_frames_that_it_is_short_of(rate: float, phase: float) -> None:
+    """Stamps rounded to 10 ms used to cost up to 200 points more, at moments half a frame off the grid."""
+    moments = frames(rate, phase)
+    picked = pick_index(np.round(moments, 2), GRID, 30.0, 0.01)
+    short = max(0.0, (30 - rate) * 66)
+    assert (picked < 0).sum() <= short + 2
+    used = picked[picked >= 0]
+    assert (np.diff(used) > 0).all(), "each sample once, in order"
+    # the rounding moves a stamp by 5 ms and a point takes one within half a frame and 5 ms: 10 ms of the true moment
+    assert np.abs(moments[used] - GRID[picked >= 0]).max() <= 1 / 60 + 0.01 + 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(rate=st.floats(29.7, 30.05), phase=st.floats(0, 0.034), seed=st.integers(0, 1000))
+def test_frames_that_the_device_lost_stay_empty(rate: float, phase: float, seed: int) -> None:
+    lost = 60 + 90 * np.arange(20) + np.random.default_rng(seed).integers(0, 60, 20)
+    stamps = np.round(frames(rate, phase), 2)
+    whole = (pick_index(stamps, GRID, 30.0, 0.01) < 0).sum()
+    holed = (pick_index(np.delete(stamps, lost), GRID, 30.0, 0.01) < 0).sum()
+    surplus = max(0.0, (rate - 30) * 66) + 1
+    assert holed >= whole + len(lost) - surplus - 0.2 * len(lost)
+
+
+def test_samples_within_half_a_frame_are_picked_as_without_rounding() -> None:
+    stamps = np.round(frames(29.9, 0.004), 2)
+    plain, allowed = pick_index(stamps, GRID, 30.0), pick_index(stamps, GRID, 30.0, 0.01)
+    moved = (plain >= 0) & (plain != allowed)
+    assert (plain < 0).sum() > 50
+    assert moved.sum() <= (plain < 0).sum()
+    assert not ((plain >= 0) & (allowed < 0)).any()
+
+
+@pytest.mark.parametrize(("unit", "factor"), [(0.01, 100), (0.001, 1000)])
+def test_the_unit_of_stamps_is_read_off_them(unit: float, factor: int) -> None:
+    assert stamp_unit(np.round(frames(29.97, 0.0013), int(np.log10(factor)))) == unit
+    assert stamp_unit(frames(29.97, 0.0013)) == 0.0
+
+
+def test_values_follow_their_index_and_nothing_near_is_nan() -> None:
+    picked = pick_nearest(np.array([0.0, 0.1, 0.2]), np.array([5.0, 6.0, 7.0]), np.array([0.0, 0.1, 0.3]), 10.0)
+    np.testing.assert_array_equal(picked, [5.0, 6.0, np.nan])
 
 
 def ramp_trace(rate_hz: float = 50.0, start_s: float = 3.0) -> DeviceTrace:

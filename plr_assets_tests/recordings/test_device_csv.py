@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from plr_assets.errors import DataError
 from plr_assets.recordings.device_csv import parse_device_csv, read_device_csv, write_device_csv
+from plr_assets.recordings.device_rows import Heads, Rows
 
 # Nine rows by hand, from the description of the March-May 2018 files: the 76th value flags the stimulus slot.
 PUPILS = ("40.25", "-1.00", "0.00", "3.10", "41.00", "48.00", "48.00", "48.00", "48.00")
@@ -141,3 +142,37 @@ def test_mutated_files_are_read_or_refused_but_never_crash(data: st.DataObject) 
 def test_random_bytes_are_a_data_error(content: bytes) -> None:
     with pytest.raises(DataError):
         parse_device_csv(content, "noise.csv")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    pieces=st.lists(st.sampled_from([b"\n", b",", b", ", b" ", b"\r", b"\r\n", b"0", b"-1.00", b"7" * 70]), max_size=60)
+)
+def test_rows_are_those_of_splitting_at_line_ends_and_stripping(pieces: list[bytes]) -> None:
+    content = b"".join(pieces)
+    plain = [row.strip() for row in content.split(b"\n")]
+    while plain and not plain[-1]:
+        plain.pop()
+    if not plain:
+        return
+    rows = Rows(content)
+    assert [content[a:b] for a, b in zip(rows.starts.tolist(), rows.ends.tolist(), strict=True)] == plain
+    assert rows.lengths().tolist() == [row.count(b",") + (not row.endswith(b",")) for row in plain]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    table=st.lists(
+        st.lists(st.sampled_from(["0", "-1", "40.25", "255", "1999"]), min_size=75, max_size=75), min_size=1
+    ),
+    separator=st.sampled_from([",", ", "]),
+)
+def test_leading_values_are_those_between_commas(table: list[list[str]], separator: str) -> None:
+    content = "".join(separator.join(row) + ", \n" for row in table).encode()
+    heads = Heads(Rows(content))
+    assert heads.complete
+    for column in range(12):
+        found = [
+            heads.bytes[a:b].tobytes().decode() for a, b in zip(heads.start[column], heads.end[column], strict=True)
+        ]
+        assert found == [row[column] for row in table]

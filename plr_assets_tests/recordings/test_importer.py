@@ -211,6 +211,64 @@ def test_broken_subjects_table_is_an_error_naming_the_row(
     assert "PLR1001" not in str(raised.value)
 
 
+def second_recording(study: Study) -> None:
+    """PLR1001 gets another one, PLR1008's by content."""
+    folder, truth = raw(study), study.data_dir / "ground_truth"
+    (folder / "PLR1008_BR.csv").rename(folder / "PLR1001_2_BR.csv")
+    (truth / "PLR1008.csv").rename(truth / "PLR1001_2_BR.csv")
+
+
+def eyes_and_ages(study: Study, tmp_path: Path) -> dict[str, tuple[str | None, float]]:
+    """Of the recordings of PLR1001, by file name."""
+    found = import_recordings(study, tmp_path / "lookup.json").recordings
+    [names] = [
+        entry["recordings"]
+        for code, entry in json.loads((tmp_path / "lookup.json").read_text())["subjects"].items()
+        if code == "PLR1001"
+    ]
+    rows = {name: (found.eye[index], found.age[index]) for index, name in enumerate(found.recording)}
+    return {stem: rows[name] for stem, name in names.items() if name in rows}
+
+
+def test_a_subject_may_have_an_eye_and_an_age_for_each_recording(simulated: Study, tmp_path: Path) -> None:
+    second_recording(simulated)
+    table = simulated.data_dir / "subjects.csv"
+    header = "subject_code,class_label,age,eye,recording\n"
+    table.write_text(header + "PLR1001,control,50,left,PLR1001_BR.csv\nPLR1001,control,52,right,\n")
+    assert eyes_and_ages(simulated, tmp_path) == {"PLR1001_BR": ("left", 50.0), "PLR1001_2_BR": ("right", 52.0)}
+    before = source_digest(simulated)
+    table.write_text(header + "PLR1001,control,50,left,PLR1001_2_BR\nPLR1001,control,52,right,PLR1001_BR\n")
+    assert eyes_and_ages(simulated, tmp_path) == {"PLR1001_BR": ("right", 52.0), "PLR1001_2_BR": ("left", 50.0)}
+    assert source_digest(simulated) != before
+
+
+def test_a_recording_that_the_rows_of_its_subject_leave_out_is_refused(simulated: Study, tmp_path: Path) -> None:
+    second_recording(simulated)
+    (simulated.data_dir / "subjects.csv").write_text(
+        "subject_code,class_label,age,eye,recording\nPLR1001,control,50,left,PLR1001_BR\n"
+    )
+    assert set(eyes_and_ages(simulated, tmp_path)) == {"PLR1001_BR"}
+    [refused] = import_recordings(simulated, tmp_path / "lookup.json").quarantine.to_dicts()
+    assert "rows for other recordings of its subject, and none for this one" in refused["reason"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule"),
+    [
+        ("PLR1001,control,50,left,a\nPLR1001,control,51,left,a.csv\n", "row 2 has the same subject_code and recording"),
+        ("PLR1001,control,50,left,a\nPLR1001,glaucoma,51,left,b\n", "row 3: class_label is another than"),
+        ("PLR1001,control,50,left,\nPLR1001,control,51,right,\n", "row 3: row 2 has the same subject_code"),
+    ],
+)
+def test_rows_of_recordings_that_contradict_each_other_are_an_error(
+    simulated: Study, tmp_path: Path, rows: str, rule: str
+) -> None:
+    (simulated.data_dir / "subjects.csv").write_text("subject_code,class_label,age,eye,recording\n" + rows)
+    with pytest.raises(DataError) as raised:
+        import_recordings(simulated, tmp_path / "lookup.json")
+    assert rule in str(raised.value)
+
+
 def test_subjects_without_a_row_are_unlabelled(simulated: Study, tmp_path: Path) -> None:
     (simulated.data_dir / "subjects.csv").write_text(HEADER + "PLR1001,control,50,\n")
     recordings = import_recordings(simulated, tmp_path / "lookup.json").recordings

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,6 +23,9 @@ from plr_assets.study import Study
 from plr_assets_tests.recordings.mutations import MUTATIONS, OF_DEVICE_FILES
 
 CODE = "PLR4242"
+UNITS = {"device_csv": "px", "processed_csv": "%", "headered_csv": "mm"}
+COLUMNS = {"processed_csv": ("time", "pupil_raw"), "headered_csv": ("seconds", "left mm")}
+LAST_CELL = (("processed_csv", "truncated_rows"), ("headered_csv", "truncated_rows"))
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +55,48 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             "B": trace.light["blue"],
         }
     )
-    return {"device_csv": device, "processed_csv": frame.write_csv(float_precision=4).encode()}
+    mapped = frame.select(
+        pl.col("time").alias("seconds"),
+        ((pl.col("pupil_raw") / 100 + 1) * 4.5).alias("left mm"),
+        ((pl.col("denoised") / 100 + 1) * 4.5).alias("clean"),
+        pl.col("outlier_labels").alias("bad"),
+        pl.lit(7).alias("other"),
+    )
+    return {
+        "device_csv": device,
+        "processed_csv": frame.write_csv(float_precision=4).encode(),
+        "headered_csv": mapped.write_csv(float_precision=4).encode(),
+    }
 
 
 def study_for(make_study: Callable[..., Study], kind: str, reader: str) -> Study:
-    unit = "px" if kind == "device_csv" else "%"
-    return make_study(recordings={"path": "raw", "reader": reader, "unit": unit}, labels=None)
+    files: dict[str, Any] = {"path": "raw", "reader": reader, "unit": UNITS[kind]}
+    if kind != "headered_csv":
+        return make_study(recordings=files, labels=None)
+    files["columns"] = {"time": "seconds", "pupil": "left mm", "truth": "clean", "artefact": "bad"}
+    lights = [
+        {"colour": "blue", "onset_s": 15.5, "offset_s": 24.5},
+        {"colour": "red", "onset_s": 46.5, "offset_s": 55.5},
+    ]
+    return make_study(recordings=files, stimuli=lights, simulation=None, labels=None)
 
 
 def slow_device(content: bytes) -> tuple[list[float], list[float]]:
     """Time and pupil by the plainest means there are."""
     rows = [row.split(b",") for row in content.rstrip().split(b"\n")][:-4]
     return [float(row[1]) for row in rows], [float(row[2]) for row in rows]
+
+
+def slow_table(content: bytes, kind: str) -> tuple[list[float], list[float]]:
+    """Time and pupil of a file with a header, cell by cell."""
+    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"))) if row]
+    header = [name.strip() for name in rows[0]]
+    columns = [header.index(name) for name in COLUMNS[kind]]
+    return tuple([number(row[column]) for row in rows[1:]] for column in columns)  # type: ignore[return-value]
+
+
+def number(cell: str) -> float:
+    return float("nan") if cell.strip() in ("", "NA", "NaN", "nan") else float(cell)
 
 
 def check(verdict: Verdict, sound: Verdict, content: bytes, kind: str, mutation: str) -> None:
@@ -74,25 +110,26 @@ def check(verdict: Verdict, sound: Verdict, content: bytes, kind: str, mutation:
     trace = verdict.trace
     assert trace is not None
     assert trace.baseline > 0
-    if kind == "device_csv":
-        times, pupils = slow_device(content)
-        diameter = trace.pupil / 100 * trace.baseline + trace.baseline
-        for point in np.flatnonzero(~np.isnan(diameter))[::211]:
-            near = int(np.argmin(np.abs(np.array(times) - trace.time_s[point])))
-            assert abs(times[near] - trace.time_s[point]) < 0.02, mutation
-            assert diameter[point] == pytest.approx(pupils[near], abs=1e-6), mutation
+    times, pupils = slow_device(content) if kind == "device_csv" else slow_table(content, kind)
+    diameter = trace.pupil if trace.unit == "%" else trace.pupil / 100 * trace.baseline + trace.baseline
+    for point in np.flatnonzero(~np.isnan(diameter))[::211]:
+        near = int(np.argmin(np.abs(np.array(times) - trace.time_s[point])))
+        assert abs(times[near] - trace.time_s[point]) < 0.02, mutation
+        assert diameter[point] == pytest.approx(pupils[near], abs=1e-6), mutation
     # nothing but these can leave a sound recording behind
     harmless = {"noise", "digits", "windows_line_ends", "other_encoding", "missing_rows", "half", "truncated_rows"}
     by_kind = {
         # a processed file finds its columns by name, in any order, and may have more; its grid may have gaps
         "processed_csv": {"swapped_columns", "added_column", "other_separator", "missing_column", "header_present"},
+        # one with a column map has a column more than is read
+        "headered_csv": {"swapped_columns", "added_column", "other_separator", "missing_column", "header_present"},
         # columns beyond the first lights repeat them; blanks at the end of a separator are the device's own
         "device_csv": {"added_column", "swapped_columns", "other_separator", "header_present", "truncated_rows"},
     }
     harmless |= by_kind[kind]
     assert mutation in harmless, f"{mutation} went unnoticed"
     # the last cell of a row that was cut off may be a number still: of a processed file that is the blue drive
-    if mutation not in ("noise", "digits") and (kind, mutation) != ("processed_csv", "truncated_rows"):
+    if mutation not in ("noise", "digits") and (kind, mutation) not in LAST_CELL:
         assert sound.trace is not None
         assert abs(trace.time_s[0] - sound.trace.time_s[0]) < 0.02, mutation
         both = ~np.isnan(trace.pupil) & ~np.isnan(sound.trace.pupil)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from plr_assets import schemas
 from plr_assets.errors import DataError
 from plr_assets.recordings.device_csv import DeviceTrace
 from plr_assets.recordings.gridded import grid_trace
@@ -229,6 +230,56 @@ def test_pixels_under_another_name_are_recognised(diameter: float, unit: str, re
     assert reason in found[0].reason
 
 
+def processed(pupil: Edit = lambda _: None, truth: Edit = lambda _: None, factor: float = 1.0) -> tuple[Finding, ...]:
+    """The faultless recording as somebody processed it: % change with its ground truth, both times `factor`."""
+    made, clean = draft(), draft()
+    made.pupil = (made.pupil / 40 - 1) * 100 * factor
+    clean.pupil = made.pupil.copy()
+    pupil(made)
+    truth(clean)
+    lights = device_trace(made)
+    trace = HeaderedTrace(made.time, made.pupil, truth=clean.pupil, red=lights.red, blue=lights.blue)
+    study = study_of(
+        recordings={"path": "raw", "reader": "processed_csv", "unit": "%", "ground_truth_in_files": True}, labels=None
+    )
+    return judge(trace, grid_trace(trace, study, "x.csv"), study.quality)
+
+
+def test_a_faultless_processed_recording_has_no_findings() -> None:
+    assert processed() == ()
+
+
+@pytest.mark.parametrize("factor", [0.001, 0.01, 10.0, 100.0, 1000.0])
+def test_percent_on_another_scale_is_refused_as_such(factor: float) -> None:
+    found = {finding.rule: finding for finding in processed(factor=factor)}
+    words = "looks like fractions of the baseline" if factor < 1 else "a pupil changes by -80 to 60 % of its baseline"
+    assert found["scale"].severity == "refuse"
+    assert words in found["scale"].reason
+    assert "unit and scale" in found["scale"].remedy
+
+
+@pytest.mark.parametrize(("value", "shown"), [(1200.0, "+1200 %"), (-300.0, "-300 %"), (-12345.0, "-1.234e+04 %")])
+def test_one_impossible_cell_is_refused_with_its_moment(value: float, shown: str) -> None:
+    [finding] = processed(lambda made: made.pupil.__setitem__(1000, value))
+    assert (finding.rule, finding.severity) == ("impossible", "refuse")
+    assert shown in finding.reason
+    assert f"at {1000 / 30 + 0.1:.1f} s" in finding.reason
+
+
+@pytest.mark.parametrize("value", [-100.0, -102.5, 120.0])
+def test_artefacts_of_the_device_are_possible(value: float) -> None:
+    """Zeros and sentinels turned into %, and spikes: for a mask to find, not for the gate."""
+    assert processed(lambda made: made.pupil.__setitem__(1000, value)) == ()
+
+
+@pytest.mark.parametrize("factor", [0.001, 0.01, 10.0, 1000.0])
+def test_ground_truth_on_another_scale_than_its_recording_is_refused(factor: float) -> None:
+    [finding] = processed(truth=lambda clean: clean.pupil.__imul__(factor))
+    assert finding.severity == "refuse"
+    assert finding.rule == ("truth_off" if factor < 1 else "truth_impossible")
+    assert "ground truth" in finding.reason
+
+
 def test_files_without_light_drive_are_not_held_against_a_protocol() -> None:
     assert headered(5.0, "mm") == ()
 
@@ -294,8 +345,12 @@ def test_flags_reach_the_table_and_refusals_the_quarantine(simulated: Study, tmp
     quiet = import_recordings(simulated, tmp_path / "lookup.json")
     strict = simulated.quality.model_copy(update={"noise_percent": (0.0, None)})
     loud = import_recordings(simulated.model_copy(update={"quality": strict}), tmp_path / "lookup.json")
-    assert all("noise" in (flags or "").split("; ") for flags in loud.recordings.flags)
-    assert loud.recordings.to_frame().drop("flags").equals(quiet.recordings.to_frame().drop("flags"))
+    schemas.validate(loud.verdicts, schemas.RECORDING_VERDICTS)
+    assert loud.verdicts["recording"].to_list() == list(loud.recordings.recording)
+    assert all("noise" in (flags or "").split("; ") for flags in loud.verdicts["flags"])
+    assert loud.verdicts["reason"].str.contains("noisy: the diameter varies by").all()
+    assert set(loud.verdicts["verdict"]) == {"accepted with flags"}
+    assert loud.recordings.to_frame().equals(quiet.recordings.to_frame())
     half = sorted(quiet.recordings.baseline)[3] + 0.5
     refusing = simulated.quality.model_copy(update={"size_px": (half, 200.0)})
     left = import_recordings(simulated.model_copy(update={"quality": refusing}), tmp_path / "lookup.json")
@@ -308,6 +363,6 @@ def test_no_rule_looks_at_the_diagnosis(simulated: Study, tmp_path: Any) -> None
     with_labels = simulated.model_copy(update={"quality": strict})
     blind = with_labels.model_copy(update={"labels": None})
     first, second = (import_recordings(study, tmp_path / "lookup.json") for study in (with_labels, blind))
-    assert first.recordings.flags == second.recordings.flags
-    assert any(first.recordings.flags)
+    assert first.verdicts.equals(second.verdicts)
+    assert first.verdicts["flags"].is_not_null().any()
     assert replace(first.recordings, label=()).to_frame().equals(second.recordings.to_frame())

@@ -51,13 +51,13 @@ def cohort(simulated: Study, tmp_path: Path) -> Recordings:
 def write_database(path: Path, kind: str, tables: dict[str, pl.DataFrame]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     types = ("REAL",) * 6 + ("TEXT", "TEXT", "REAL")
-    columns = ", ".join(f'"{name}" {kind}' for name, kind in zip(COLUMNS, types, strict=True))
     connection: Any = sqlite3.connect(path) if kind == "sqlite" else duckdb.connect(str(path))
     for name, frame in tables.items():
         if kind == "duckdb":
             connection.register("frame", frame.to_arrow())
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM frame")  # noqa: S608
         else:
+            columns = ", ".join(f'"{column}" {kind}' for column, kind in zip(frame.columns, types, strict=True))
             connection.execute(f"CREATE TABLE {name} ({columns})")
             connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * 9)})", frame.rows())  # noqa: S608
     if kind == "sqlite":
@@ -124,6 +124,22 @@ def test_our_own_table_comes_back_as_it_was(
     again = imported.recordings.to_frame()
     by_baseline = pl.exclude("recording", "subject")
     assert again.sort("baseline").select(by_baseline).equals(frame.sort("baseline").select(by_baseline))
+
+
+def test_a_human_mask_of_some_recordings_is_kept_for_those(
+    cohort: Recordings, simulated: Study, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    path = simulated.data_dir / "many" / "published"
+    path.parent.mkdir()
+    frame = cohort.to_frame()
+    looked = pl.int_range(pl.len()) % 3 == 0
+    frame = frame.with_columns(artefact=pl.when(looked).then("artefact"))
+    frame.write_parquet(path)
+    imported = from_files(make_study, tmp_path, reader="recordings_parquet")
+    assert imported.quarantine.is_empty()
+    found = imported.recordings.to_frame().sort("baseline")
+    assert found["artefact"].equals(frame.sort("baseline")["artefact"])
+    assert imported.recordings.reviewed.sum() == 3
 
 
 def test_one_wrong_row_of_our_own_table_is_refused_alone(

@@ -25,9 +25,15 @@ def test_what_was_simulated_is_what_is_imported(
     count: int, make_study: MakeStudy, data_dir: Path, tmp_path: Path
 ) -> None:
     study = make_study(
-        simulation={"control": count // 2, "glaucoma": count // 4, "unlabelled": count - 3 * (count // 4)}
+        simulation={
+            "control": count // 2,
+            "glaucoma": count // 4,
+            "unlabelled": count - 3 * (count // 4),
+            "june_2018_share": 0.5,
+        }
     )
     write_study_files(study)
+    assert _dark_lengths(study) == {75, 76}, "both formats of the device"
     imported = import_recordings(study, tmp_path / "lookup.json")
     assert imported.quarantine.is_empty()
     recordings = imported.recordings
@@ -38,6 +44,12 @@ def test_what_was_simulated_is_what_is_imported(
     for recording in simulated:
         row = _row_of(recording, recordings)
         _assert_same(recording, recordings, row, study)
+
+
+def _dark_lengths(study: Study) -> set[int]:
+    """Values in the first row of every file; each ends in a comma."""
+    files = study.resolve(study.recordings.path).iterdir()
+    return {path.read_bytes().split(b"\n", 1)[0].count(b",") for path in files}
 
 
 def _baseline(recording: SimulatedRecording) -> tuple[float, float]:

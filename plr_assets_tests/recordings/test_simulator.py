@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from plr_assets.errors import ConfigError, DataError
+from plr_assets.recordings.device_csv import parse_device_csv
 from plr_assets.recordings.lights import runs
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
 from plr_assets.recordings.simulator.files import write_study_files
 from plr_assets.recordings.simulator.response import follow
 from plr_assets.study import Simulation, Study
 
+# values a row, in the dark and in a stimulus slot
+EARLY_LENGTHS, JUNE_LENGTHS = {75, 76}, {76, 77}
 Cohort = tuple[SimulatedRecording, ...]
 
 
@@ -168,6 +171,36 @@ def test_same_seed_same_bytes_and_nothing_left_beside(make_study: Callable[..., 
     after = contents(study.data_dir)
     assert after.keys() == before.keys()
     assert after["raw/PLR1001_BR.csv"] != before["raw/PLR1001_BR.csv"]
+
+
+def test_files_since_june_2018_hold_one_more_value_in_every_row(
+    make_study: Callable[..., Study], data_dir: Path
+) -> None:
+    counts = {"control": 3, "glaucoma": 1, "unlabelled": 0}
+    written = {}
+    for share in (0.0, 1.0):
+        study = make_study(simulation={**counts, "june_2018_share": share})
+        write_study_files(study)
+        written[share] = contents(study.data_dir)
+    for name, early in written[0.0].items():
+        late = written[1.0][name]
+        if not name.startswith("raw/"):
+            assert late == early
+            continue
+        for lengths, content in ((EARLY_LENGTHS, early), (JUNE_LENGTHS, late)):
+            # every row ends in a comma and a blank
+            assert {row.count(b",") for row in content.splitlines()} == lengths
+        assert [row + b"0, " for row in early.splitlines()] == late.splitlines()
+        before, after = (parse_device_csv(content, name) for content in (early, late))
+        np.testing.assert_array_equal(before.slot, after.slot)
+        np.testing.assert_array_equal(before.pupil, after.pupil)
+
+
+def test_the_share_of_later_files_is_what_was_asked_for() -> None:
+    simulation = Simulation(control=60, glaucoma=40, unlabelled=0, june_2018_share=0.4)
+    later = [recording.june_2018 for recording in simulate_cohort(simulation, seed=2)]
+    # binomial, standard error 0.05
+    assert 0.25 <= np.mean(later) <= 0.55
 
 
 def test_smaller_cohort_leaves_no_file_of_the_larger(make_study: Callable[..., Study], data_dir: Path) -> None:

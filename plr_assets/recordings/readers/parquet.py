@@ -40,6 +40,7 @@ class RecordingsParquetReader:
         return file.head.startswith(b"PAR1")
 
     def read(self, file: RecordingFile, study: Study) -> Iterator[Parsed]:
+        import polars as pl
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -47,13 +48,19 @@ class RecordingsParquetReader:
         number = 0
         try:
             with pq.ParquetFile(file.path) as parquet:
-                _check_layout(parquet, file.name)
-                for batch in parquet.iter_batches(batch_size=_BATCH, columns=list(_COLUMNS)):
-                    for row in range(batch.num_rows):
-                        number += 1
-                        yield self._recording({name: batch.column(name)[row] for name in _COLUMNS}, number, file, study)
-        # pyarrow raises these, and OSError, for damage in any place
-        except (pa.ArrowException, OSError, ValueError, MemoryError, struct.error) as error:
+                rows = _check_layout(parquet, file.name)
+            # pyarrow 25 reads no fixed-length array that is null, as truth and artefact may be
+            table = pl.scan_parquet(file.path).select(_COLUMNS)
+            for start in range(0, rows, _BATCH):
+                batch = table.slice(start, _BATCH).collect().to_arrow()
+                for row in range(batch.num_rows):
+                    number += 1
+                    yield self._recording({name: batch.column(name)[row] for name in _COLUMNS}, number, file, study)
+        # either library raises these, and OSError, for damage in any place
+        except (
+            pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError,
+            MemoryError, struct.error,
+        ) as error:  # fmt: skip
             raise FileError(file.name, "the Parquet file is damaged.", _EXPORT_AGAIN) from error
 
     def _recording(self, row: dict[str, Any], number: int, file: RecordingFile, study: Study) -> Parsed:
@@ -66,13 +73,14 @@ class RecordingsParquetReader:
         except FileError as error:
             named = FileError(where, f"recording {number}: {error.problem}", error.remedy)
             return Parsed(named, code=code, name=name, content=content)
-        except (TypeError, ValueError, KeyError):
+        except (TypeError, ValueError, KeyError, AttributeError):
             problem = f"recording {number}: a cell is not what the table `recordings` holds there."
             return Parsed(FileError(where, problem, _EXPORT_AGAIN), code=code, name=name, content=content)
         return Parsed(trace, code=code, name=name, subject=person, content=_digest(trace))
 
 
-def _check_layout(parquet: Any, name: str) -> None:
+def _check_layout(parquet: Any, name: str) -> int:
+    """How many rows there are."""
     found = parquet.schema_arrow.names
     for column in _COLUMNS:
         if column not in found:
@@ -83,6 +91,7 @@ def _check_layout(parquet: Any, name: str) -> None:
         group = parquet.metadata.row_group(index)
         if group.total_byte_size > _MAX_ROW_BYTES * max(group.num_rows, 1):
             raise FileError(name, "one recording is larger than any recording.", _EXPORT_AGAIN)
+    return int(parquet.metadata.num_rows)
 
 
 def _trace(row: dict[str, Any], where: str, study: Study) -> GriddedTrace:
@@ -145,7 +154,10 @@ def _baseline_window(stimuli: Sequence[Stimulus], study: Study) -> tuple[float, 
 
 
 def _signal(cell: Any, column: str, n: int, where: str) -> NDArray[np.float64]:
-    values = np.array(cell.values.to_numpy(zero_copy_only=False), dtype=np.float64) if cell.is_valid else np.empty(0)
+    with np.errstate(invalid="ignore"):  # damage may leave a signalling NaN
+        values = (
+            np.array(cell.values.to_numpy(zero_copy_only=False), dtype=np.float64) if cell.is_valid else np.empty(0)
+        )
     if values.shape != (n,):
         problem = f"`{column}` has {values.size} samples, the common grid {n}."
         raise FileError(where, problem, "Mend `sampling`, or export the table again.")

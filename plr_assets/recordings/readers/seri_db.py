@@ -79,7 +79,10 @@ def _recording(query: Query, table: str, code: Any, *, rows: int, where: str, st
         raise FileError(where, f"{rows} rows under one subject_code are no recording.", _EXPORT_AGAIN)
     columns = ", ".join(f'"{column}"' for column in (*SAMPLES, "class_label", "Age"))
     sql = f'SELECT {columns} FROM "{table}" WHERE subject_code = ? ORDER BY "time"'  # noqa: S608
-    values = list(zip(*query(sql, [code]), strict=True))
+    found = query(sql, [code])
+    if len(found) != rows:
+        raise FileError(where, f"the file is damaged: of {rows} rows counted {len(found)} can be read.", _EXPORT_AGAIN)
+    values = list(zip(*found, strict=True))
     samples = {column: _numbers(cells, column, where) for column, cells in zip(SAMPLES, values, strict=False)}
     trace = _trace(samples, where)
     content = hashlib.sha256()

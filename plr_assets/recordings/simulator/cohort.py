@@ -44,6 +44,7 @@ class SimulatedRecording:
     time_s   (m,) s, 2 decimals.   pupil (m,) px as the device writes it, <= 0 where no pupil was found.
     clean    (m,) px, response, hippus and drift without camera noise and artefacts.
     rejected (m,) bool, artefacts that a human would reject.   slot (m,) bool.   red, blue (m,) codes.
+    june_2018   the file has one more value in every row, as the device writes since June 2018.
     """
 
     subject: SimulatedSubject
@@ -54,6 +55,7 @@ class SimulatedRecording:
     slot: NDArray[np.bool_]
     red: NDArray[np.int64]
     blue: NDArray[np.int64]
+    june_2018: bool
 
 
 def simulate_cohort(simulation: Simulation, seed: int) -> tuple[SimulatedRecording, ...]:
@@ -71,7 +73,7 @@ def simulate_cohort(simulation: Simulation, seed: int) -> tuple[SimulatedRecordi
         code = np.stack([protocol.code(fine, colour) for protocol in protocols])
         open_pupil *= 1 - constriction(code, _STEP_S, _response(subjects, colour))
     return tuple(
-        _record(subject, protocol, time_s, fine, row, seed=seed)
+        _record(subject, protocol, time_s, fine, row, simulation=simulation, seed=seed)
         for subject, protocol, time_s, row in zip(subjects, protocols, frames, open_pupil, strict=True)
     )
 
@@ -102,7 +104,8 @@ def _draw_subject(code: str, label: str | None, *, match_age: bool, seed: int) -
     shared = {
         "half_saturation_code": PHYSIOLOGY.half_saturation_code.sample(rng),
         "onset_share": PHYSIOLOGY.onset_share.sample(rng),
-        "quick_tau_s": PHYSIOLOGY.quick_redilation_tau_s.sample(rng),
+        "late_share": PHYSIOLOGY.late_share.sample(rng),
+        "late_tau_s": PHYSIOLOGY.late_tau_s.sample(rng),
         "fast_tau_s": PHYSIOLOGY.fast_redilation_tau_s.sample(rng),
         "slow_tau_s": PHYSIOLOGY.slow_redilation_tau_s.sample(rng),
     }
@@ -126,13 +129,15 @@ def _draw_response(
     maximum = colour.max_constriction
     own = float(rng.standard_normal())
     healthy = maximum.control.at(share**0.5 * strength + (1 - share) ** 0.5 * own)
+    size = healthy * (1 - maximum.loss * severity)
     return {
-        "max_constriction": healthy * (1 - maximum.loss * severity),
+        "max_constriction": size,
         "sustained": colour.sustained.control.sample(rng) * (1 - colour.sustained.loss * severity),
         "slow_weight": colour.slow_weight.control.sample(rng) * (1 - colour.slow_weight.loss * severity),
         "threshold_code": colour.threshold_code.sample(rng),
         "onset_delay_s": colour.onset_delay_s.sample(rng),
         "quick_share": colour.quick_share,
+        "quick_tau_s": colour.quick_tau_s.sample(rng) * (size / PHYSIOLOGY.quick_tau_at) ** PHYSIOLOGY.quick_tau_power,
     }
 
 
@@ -148,14 +153,17 @@ def _record(
     fine_s: NDArray[np.float64],
     open_pupil: NDArray[np.float64],
     *,
+    simulation: Simulation,
     seed: int,
 ) -> SimulatedRecording:
     rng = generator(seed, "simulator", subject.code, "trace")
     rest = fluctuation(rng, len(fine_s), _STEP_S, PHYSIOLOGY.hippus.sample(rng), PHYSIOLOGY.wander.sample(rng))
+    rest *= 1 - 2 * (1 - PHYSIOLOGY.rest_at_half_size) * (1 - open_pupil)
     trend = PHYSIOLOGY.trend.sample(rng) * fine_s / fine_s[-1]
     fine = np.interp(fine_s - subject.latency_s, fine_s, open_pupil) * (1 + rest + trend) * subject.size_px
     clean = np.interp(time_s, fine_s, fine)
-    noise_share = PHYSIOLOGY.noise.sample(rng) * (1 + PHYSIOLOGY.noise_per_year_over_57 * (subject.age - 57))
+    noise = PHYSIOLOGY.noise_of_noisy if rng.random() < PHYSIOLOGY.noisy_probability else PHYSIOLOGY.noise
+    noise_share = noise.sample(rng) * (1 + PHYSIOLOGY.noise_per_year_over_57 * (subject.age - 57))
     noisy = clean + noise_share * subject.size_px * rng.standard_normal(len(time_s))
     damaged = damage(noisy, time_s, protocol, subject.age, generator(seed, "simulator", subject.code, "artefacts"))
     return SimulatedRecording(
@@ -167,4 +175,6 @@ def _record(
         slot=protocol.in_slot(time_s, "blue") | protocol.in_slot(time_s, "red"),
         red=protocol.code(time_s, "red"),
         blue=protocol.code(time_s, "blue"),
+        # a stream of its own: the format of a file changes nothing else about it
+        june_2018=bool(generator(seed, "simulator", subject.code, "format").random() < simulation.june_2018_share),
     )

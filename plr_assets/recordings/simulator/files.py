@@ -122,6 +122,9 @@ def _write_recording(recording: SimulatedRecording, study: Study, raw: Path, tru
         blue=recording.blue,
         slot=recording.slot,
     )
+    if recording.june_2018:
+        # the later files carry one more 0 in every row, in the dark and in a slot
+        path.write_bytes(path.read_bytes().replace(b"\n", b"0, \n"))
     # % of the baseline that import will measure on this very file, artefacts and all
     gridded = grid_trace(read_device_csv(path), study, path.name)
     clean = np.interp(gridded.time_s, recording.time_s, recording.clean)

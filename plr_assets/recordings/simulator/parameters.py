@@ -115,6 +115,7 @@ class ColourResponse:
     threshold_code: LogNormal
     onset_delay_s: Normal
     quick_share: float  # of the redilation that starts quickly
+    quick_tau_s: LogNormal  # of that share, at a constriction of `quick_tau_at`
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class PhysiologyParameters:
         default_factory=lambda: {"control": Normal(55, 24, 21, 88), "glaucoma": Normal(68.5, 10.5, 35, 92)}
     )
     # chosen so that the published features classify clean signals with AUROC 0.88-0.94 (0.94 in Najjar 2023)
-    severity: Normal = Normal(0.69, 0.25, 0.15, 1.0)
+    severity: Normal = Normal(0.64, 0.25, 0.15, 1.0)
     # share of glaucoma among the unlabelled: that of the labelled in the published cohort, 56 / 208
     unlabelled_glaucoma: float = 56 / 208
     # Winn 1994: linear loss with age; between-subject SD 0.8 mm
@@ -139,21 +140,23 @@ class PhysiologyParameters:
     colours: Mapping[Colour, ColourResponse] = field(
         default_factory=lambda: {
             "blue": ColourResponse(
-                max_constriction=Effect(Normal(0.50, 0.08, 0.15, 0.72), 0.30),
+                max_constriction=Effect(Normal(0.508, 0.058, 0.15, 0.72), 0.26),
                 sustained=Effect(Normal(0.95, 0.05, 0.55, 1.0), 0.20),
-                slow_weight=Effect(Normal(0.24, 0.06, 0.05, 0.5), 0.55),
+                slow_weight=Effect(Normal(0.215, 0.065, 0.05, 0.5), 0.55),
                 threshold_code=LogNormal(0.9, 0.10, 0.6, 1.2),
-                onset_delay_s=Normal(0.44, 0.015, 0.3, 0.55),
-                quick_share=0.62,
+                onset_delay_s=Normal(0.37, 0.015, 0.25, 0.5),
+                quick_share=0.48,
+                quick_tau_s=LogNormal(0.355, 0.03, 0.2, 1.0),
             ),
             "red": ColourResponse(
-                # 0.42 on top of what blue has left gives the measured 44 % of the pre-blue baseline
-                max_constriction=Effect(Normal(0.42, 0.08, 0.12, 0.68), 0.22),
+                # on top of what blue has left this gives the measured 44 % of the pre-blue baseline
+                max_constriction=Effect(Normal(0.428, 0.058, 0.12, 0.68), 0.22),
                 sustained=Effect(Normal(0.94, 0.05, 0.5, 1.0), 0.08),
-                slow_weight=Effect(Normal(0.15, 0.03, 0.0, 0.3), 0.0),
-                threshold_code=LogNormal(1.0, 0.06, 0.8, 1.3),
-                onset_delay_s=Normal(0.56, 0.02, 0.35, 0.70),
-                quick_share=0.67,
+                slow_weight=Effect(Normal(0.19, 0.03, 0.0, 0.35), 0.0),
+                threshold_code=LogNormal(1.0, 0.05, 0.8, 1.3),
+                onset_delay_s=Normal(0.505, 0.015, 0.35, 0.70),
+                quick_share=0.575,
+                quick_tau_s=LogNormal(0.28, 0.06, 0.15, 1.0),
             ),
         }
     )
@@ -162,7 +165,7 @@ class PhysiologyParameters:
     # code; it is longer for red, of which rods see little.
     # correlation of blue and red maximum within a subject: one iris, one nerve
     colour_correlation: float = 0.75
-    latency_s: Normal = Normal(0.260, 0.040, 0.18, 0.45)
+    latency_s: Normal = Normal(0.260, 0.025, 0.18, 0.45)
     latency_per_year_over_50_s: float = 0.001
     latency_at_severity_1_s: float = 0.040
     # The fast path answers to two ranges of light. Around the threshold it answers steeply: the first codes are light
@@ -170,27 +173,40 @@ class PhysiologyParameters:
     # with 21-75 %/s (measured). Above, it follows the rest of the ramp (Naka-Rushton). The share of the former makes
     # the type: maximum after 2.5 s in the most transient file, at the end of the light in others (measured).
     threshold_exponent: float = 4.0
-    onset_share: Normal = Normal(0.53, 0.06, 0.35, 0.9)
-    half_saturation_code: LogNormal = LogNormal(36.0, 0.30, 12.0, 80.0)
+    onset_share: Normal = Normal(0.62, 0.06, 0.35, 0.9)
+    half_saturation_code: LogNormal = LogNormal(66.0, 0.37, 12.0, 160.0)
     exponent: float = 0.8
     # sphincter: two poles, of which the second also smooths the dilation
-    constriction_tau_s: float = 0.18
-    muscle_tau_s: float = 0.14
-    adaptation_tau_s: float = 4.0  # domain B3.8: 2-4 s
+    constriction_tau_s: float = 0.12
+    muscle_tau_s: float = 0.13
+    # the rest follows at once: part of the iris closes late, so that the first constriction bends, as real ones do;
+    # chosen, with the speed of constriction as measured
+    late_share: Normal = Normal(0.44, 0.08, 0.2, 0.7)
+    late_tau_s: LogNormal = LogNormal(1.1, 0.25, 0.5, 2.5)
+    # the iris lets go later than it closes: after the last light of blue the pupil went on closing for 0.24-0.87 s
+    release_delay_s: float = 0.15
+    adaptation_tau_s: float = 3.3  # domain B3.8: 2-4 s
     # Redilation starts quickly (23-64 %/s) and goes on slowly: one exponential fitted over both measures 0.5-4.3 s
     # after blue, 0.6-2.4 s after red.
-    quick_redilation_tau_s: LogNormal = LogNormal(0.44, 0.08, 0.25, 1.0)
-    fast_redilation_tau_s: LogNormal = LogNormal(3.6, 0.30, 1.0, 7.0)
+    # A large constriction lets go for longer, so that the speed grows less than the size: measured speeds after blue
+    # span a factor of 1.8, as sizes alone do.
+    quick_tau_at: float = 0.45
+    quick_tau_power: float = 2.5
+    fast_redilation_tau_s: LogNormal = LogNormal(2.85, 0.20, 1.0, 7.0)
     # melanopsin: on 3 s, off ~15 s, so that blue has not ended when red starts 22 s later
     slow_on_tau_s: float = 3.0
     slow_redilation_tau_s: LogNormal = LogNormal(15.0, 0.20, 8.0, 25.0)
     # rest fluctuation, fractions of the baseline: measured total SD 1.3-5 %
-    hippus: LogNormal = LogNormal(0.019, 0.40, 0.007, 0.045)
-    wander: LogNormal = LogNormal(0.014, 0.40, 0.004, 0.03)
+    hippus: LogNormal = LogNormal(0.0185, 0.28, 0.008, 0.045)
+    wander: LogNormal = LogNormal(0.010, 0.35, 0.004, 0.03)
+    # a small pupil moves less: a constriction by half leaves this share of both
+    rest_at_half_size: float = 0.6
     # measured baseline before red: 76-107 % of the one before blue; part of it is the slow blue response
     trend: Normal = Normal(-0.02, 0.05, -0.15, 0.09)
-    # camera noise measured 0.5-1.2 %, 2.8 % in the worst of seven; a little more with age
-    noise: LogNormal = LogNormal(0.0098, 0.30, 0.0055, 0.03)
+    # camera noise measured 0.5-1.2 % in six of seven files, 2.8 % in the worst; a little more with age
+    noise: LogNormal = LogNormal(0.0097, 0.17, 0.0068, 0.0125)
+    noisy_probability: float = 1 / 7
+    noise_of_noisy: Uniform = Uniform(0.013, 0.028)
     noise_per_year_over_57: float = 0.005
 
 

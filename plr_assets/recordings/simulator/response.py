@@ -37,6 +37,8 @@ class ResponseParameters:
     quick_share: Signal
     half_saturation_code: Signal
     onset_share: Signal
+    late_share: Signal
+    late_tau_s: Signal
     quick_tau_s: Signal
     fast_tau_s: Signal
     slow_tau_s: Signal
@@ -57,7 +59,11 @@ def constriction(code: NDArray[np.int64], step_s: float, subject: ResponseParame
     weight = subject.slow_weight[:, None]
     coarse = [signal[:, ::_EVERY] for signal in (drive, adaptation, slow)]
     gain = _adaptation_gain(coarse[0], coarse[1], coarse[2], weight, subject.sustained)
-    closing = np.clip(drive - gain[:, None] * adaptation, 0.0, None)
+    wanted = np.clip(drive - gain[:, None] * adaptation, 0.0, None)
+    # part of the iris follows a rise late, and lets go at once: the first constriction ends in a bend, not in a corner
+    late_share = subject.late_share[:, None]
+    closing = (1 - late_share) * wanted + late_share * follow(wanted, step_s, subject.late_tau_s, step_s)
+    closing = _held(closing, round(PHYSIOLOGY.release_delay_s / step_s))
     quick = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.quick_tau_s)
     lasting = follow(closing, step_s, PHYSIOLOGY.constriction_tau_s, subject.fast_tau_s)
     quick_share = subject.quick_share[:, None]
@@ -65,6 +71,12 @@ def constriction(code: NDArray[np.int64], step_s: float, subject: ResponseParame
     shape = (1 - weight) * fast / fast.max(axis=1, keepdims=True) + weight * slow
     shape = follow(shape, step_s, PHYSIOLOGY.muscle_tau_s, PHYSIOLOGY.muscle_tau_s)
     return np.asarray(subject.max_constriction[:, None] * shape / shape.max(axis=1, keepdims=True))
+
+
+def _held(closing: Signal, samples: int) -> Signal:
+    """`closing` (n, T), a rise as it is and a fall `samples` later."""
+    before = np.zeros((len(closing), samples))
+    return np.maximum(closing, np.concatenate((before, closing[:, : closing.shape[1] - samples]), axis=1))
 
 
 def _saturation(code: NDArray[np.int64], half: Signal, exponent: float) -> Signal:
@@ -107,7 +119,7 @@ def fluctuation(rng: np.random.Generator, samples: int, step_s: float, hippus: f
     Hippus: flat 0.1-0.4 Hz, above that power ~ f^-3 up to 4 Hz; wander: power ~ f^-2 below 0.1 Hz.
     """
     frequency = np.fft.rfftfreq(samples, step_s)[1:]
-    fast = np.where((frequency >= 0.1) & (frequency <= 4.0), 1 / np.sqrt(1 + (frequency / 0.4) ** 3), 0.0)
+    fast = np.where((frequency >= 0.1) & (frequency <= 4.0), 1 / np.sqrt(1 + (frequency / 0.3) ** 3), 0.0)
     slow = np.where(frequency < 0.1, 1 / frequency, 0.0)
     total = np.zeros(samples)
     for amplitude, rms in ((fast, hippus), (slow, wander)):
