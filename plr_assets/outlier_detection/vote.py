@@ -1,15 +1,41 @@
 """Ensembles of detectors.
 
-Belongs here: combining masks. Does not belong here: choosing the members (the registry does).
+Belongs here: who votes, and the vote. Does not belong here: who could (the registry says).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from plr_assets.recordings.table import Mask
+from plr_assets.errors import DataError
+from plr_assets.recordings.table import Mask, Signal
+
+
+def voters(development_f1: Mapping[str, float], least_f1: float) -> tuple[str, ...]:
+    """The members that vote: those whose F1 on development recordings is at least `least_f1`, and of an even number
+    all but the worst, so that no vote is tied. Order as given; NaN (nothing flagged) counts as 0.
+
+    Raises DataError if no member is good enough.
+    """
+    f1 = {name: 0.0 if np.isnan(value) else value for name, value in development_f1.items()}
+    chosen = [name for name, value in f1.items() if value >= least_f1]
+    if not chosen:
+        listed = ", ".join(f"{name} {value:.3f}" for name, value in f1.items())
+        raise DataError(
+            "ensemble",
+            f"no member reaches an F1 of {least_f1} on the development recordings ({listed}).",
+            "Lower `least_f1`, or train the members for longer.",
+        )
+    if len(chosen) % 2 == 0:
+        chosen.remove(min(chosen, key=lambda name: f1[name]))
+    return tuple(chosen)
+
+
+def vote_share(masks: Sequence[Mask]) -> Signal:
+    """(n, T) float32: the share of members that mask a sample, which is an ensemble's score."""
+    return np.mean(np.stack(masks), axis=0, dtype=np.float64).astype(np.float32)
 
 
 def majority_vote(masks: Sequence[Mask]) -> Mask:
