@@ -1,17 +1,13 @@
-"""The human mask, the vote and the scorer."""
+"""The human mask and the vote."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, precision_score, recall_score
 
 from plr_assets.errors import DataError
 from plr_assets.outlier_detection.human import human_mask
-from plr_assets.outlier_detection.scoring import score_masks
-from plr_assets.outlier_detection.vote import majority_vote
+from plr_assets.outlier_detection.vote import majority_vote, vote_share
 from plr_assets_tests.builders import make_recordings
 
 RECORDINGS = make_recordings(3)
@@ -45,21 +41,12 @@ def test_a_vote_needs_equal_masks() -> None:
         majority_vote([RECORDINGS.dropout, RECORDINGS.dropout[:2]])
 
 
-def test_scores_are_pointwise_and_over_samples_with_a_pupil() -> None:
-    assert RECORDINGS.artefact is not None
-    mask = np.random.default_rng(0).random(RECORDINGS.pupil.shape) < 0.2
+def test_the_share_of_votes_is_above_a_half_exactly_where_the_majority_masks() -> None:
+    masks = [np.random.default_rng(i).random(RECORDINGS.pupil.shape) < 0.4 for i in range(4)]
+    members = [mask | RECORDINGS.dropout for mask in masks]
+    share = vote_share(members, RECORDINGS.dropout)
     observed = ~RECORDINGS.dropout
-    scores = score_masks(mask, RECORDINGS)
-    truth, found = RECORDINGS.artefact[observed], mask[observed]
-    assert scores["precision"] == pytest.approx(precision_score(truth, found))
-    assert scores["recall"] == pytest.approx(recall_score(truth, found))
-    assert scores["f1"] == pytest.approx(f1_score(truth, found))
-    assert scores["flagged_share"] == pytest.approx(found.mean())
-    assert scores == score_masks(mask | RECORDINGS.dropout, RECORDINGS)
-
-
-def test_scores_that_are_undefined_are_nan_and_without_a_human_there_are_none() -> None:
-    nothing = np.zeros_like(RECORDINGS.dropout)
-    scores = score_masks(nothing, replace(RECORDINGS, artefact=nothing))
-    assert np.isnan([scores["precision"], scores["recall"], scores["f1"]]).all()
-    assert set(score_masks(nothing, replace(RECORDINGS, artefact=None))) == {"flagged_share"}
+    assert share.dtype == np.float32
+    assert np.array_equal(np.isnan(share), RECORDINGS.dropout)
+    assert np.array_equal(share[observed] > 0.5, majority_vote(members)[observed])
+    assert set(np.unique(share[observed])) == {0, 0.25, 0.5, 0.75, 1}
