@@ -41,10 +41,10 @@ def score_detection(
     mask    (n, T) bool; what it says of dropouts is ignored, they are given, not found.
     score   (n, T) larger = more unusual, finite wherever there is a pupil; None: no `aupr`, no `auroc`.
 
-    Strata: `all`; `kind:...` (shape of the artefact, `events.KINDS`; recall only, because a false alarm has no kind);
+    Strata: `all`; `kind:...` (shape of the artefact, `events.KINDS`; recall only: a false alarm has no kind);
     `phase:...` (light, pointwise only, because events cross borders). Samples of all recordings are pooled.
-    `flagged_share` and `artefact_share` are of samples with a pupil, `dropout_share` of all. `f1_random` is the expected
-    F1 of flagging as many samples by lot. `false_alarms_per_minute` counts predicted events without an artefact per
+    `flagged_share` and `artefact_share` are of samples with a pupil, `dropout_share` of all. `f1_random` is the F1 to
+    expect of as many flags by lot. `false_alarms_per_minute` counts predicted events without an artefact per
     minute with a pupil. Without human masks there are only `flagged_share` and `dropout_share`.
 
     lower, upper   95 % percentile interval of a bootstrap by subject (`n_resamples` draws).
