@@ -25,7 +25,7 @@ MOST = 3
 # Axes heights: from foot to head, the method's strip, the human's, and the lowest that a signal may reach.
 _STRIPS, _STRIP_HEIGHT, _FLOOR = {"method": 0.02, "human": 0.12}, 0.07, 0.24
 # A score whose largest value is that many times its median has its structure in the logarithm (LOF, squared errors).
-_LOGARITHMIC_FROM = 20
+_LOGARITHMIC_FROM = 10
 
 
 def draw_detection(
@@ -124,7 +124,10 @@ def _draw_trace(axes: Axes, recording: Recordings, mask: Mask, artefact: Mask, s
     both = _STRIPS["human"] + _STRIP_HEIGHT - _STRIPS["method"]
     _strip(axes, time, dropout, (_STRIPS["method"], both), color=style.faint, label="no pupil")
     low, high = value_limits(pupil)
-    axes.set_ylim(high + 0.04 * (high - low) - 1.04 * (high - low) / (1 - _FLOOR), high + 0.04 * (high - low))
+    head = high + 0.04 * (high - low)
+    axes.set_ylim(head - (head - low) / (1 - _FLOOR), head)
+    # numbers stand beside the signal only, not beside the strips
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= head])
 
 
 def _strip(axes: Axes, time: NDArray[np.float64], which: Mask, place: tuple[float, float], **look: str) -> None:

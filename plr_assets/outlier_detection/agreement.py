@@ -19,7 +19,7 @@ from plr_assets.recordings.table import Mask, Recordings, Signal
 Agreement = Mapping[str, Mapping[str, Counts]]
 
 # The recordings that a figure shows -> their place among recordings ordered by F1.
-SHOWN: Mapping[str, float] = {"best quartile": 0.75, "median": 0.5, "worst": 0.0}
+SHOWN: Mapping[str, float] = {"upper quartile": 0.75, "median": 0.5, "worst": 0.0}
 
 
 def count_agreement(mask: Mask, recordings: Recordings) -> Agreement:

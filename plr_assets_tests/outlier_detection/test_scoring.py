@@ -320,6 +320,6 @@ def test_the_typical_recordings_are_at_their_places_of_f1_and_have_something_to_
         {"recording": list("abcdef"), "f1": f1, "n_artefact": [3, 0, 3, 3, 3, 3]},
         schema_overrides={"f1": pl.Float64},
     )
-    assert typical_recordings(table) == {"best quartile": "e", "median": "d", "worst": "c"}
+    assert typical_recordings(table) == {"upper quartile": "e", "median": "d", "worst": "c"}
     assert typical_recordings(table[:1]) == {"worst": "a"}
     assert typical_recordings(table[1:2]) == {"worst": "b"}
