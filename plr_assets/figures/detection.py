@@ -130,7 +130,7 @@ def _draw_trace(axes: Axes, recording: Recordings, mask: Mask, artefact: Mask, s
     axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= head])
 
 
-def _strip(axes: Axes, time: NDArray[np.float64], which: Mask, place: tuple[float, float], **look: str) -> None:
+def _strip(axes: Axes, time: NDArray[np.float64], which: Mask, place: tuple[float, float], **look: Any) -> None:
     """Bars where `which` is true; `place`: foot and height, in axes heights."""
     step = time[1] - time[0]
     widths = [(time[start] - step / 2, (end - start) * step) for start, end in runs_of(which)]
@@ -145,4 +145,6 @@ def _draw_score(axes: Axes, time: NDArray[np.float64], score: Signal, threshold:
     values = score[np.isfinite(score)]
     if values.size and values.min() > 0 and values.max() > _LOGARITHMIC_FROM * np.median(values):
         axes.set_yscale("log")
+        # the smallest of squared errors are many decades below any that matters
+        axes.set_ylim(bottom=max(float(values.min()), float(np.median(values)) / 1000))
     axes.set_ylabel("score")
