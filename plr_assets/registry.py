@@ -137,7 +137,7 @@ def load_registry(directory: Path | None = None) -> Registry:
                     raise ConfigError(
                         f"{where}.members", f"{member!r} is no {axis} method.", did_you_mean(member, methods[axis])
                     )
-            if (method.pretrained is not None) != ("weights" in method.requires):
+            if method.implemented and (method.pretrained is not None) != ("weights" in method.requires):
                 raise ConfigError(
                     f"{where}.requires", "`weights` and `pretrained` go together.", "Name the model under `pretrained`."
                 )

@@ -24,6 +24,7 @@ from plr_assets.defs import ASSETS
 from plr_assets.evaluation.report import evaluate_pipeline
 from plr_assets.figures.style import FiguresConfig
 from plr_assets.grid import PipelineKey, grid_of
+from plr_assets.outlier_detection.scoring import score_detection
 from plr_assets.paths import project_root
 from plr_assets.platform import assets as platform_assets
 from plr_assets.platform import results_db
@@ -246,9 +247,23 @@ def database(tmp_path: Path) -> Path:
             tables[name].append(frame)
     path = tmp_path / "data" / "demo" / "results.duckdb"
     published = {str(key): f"{index:032x}" for index, key in enumerate(pipelines)}
-    frames = {name: pl.concat(parts) for name, parts in tables.items()}
+    frames = {name: pl.concat(parts) for name, parts in tables.items()} | {"outlier_metrics": _detection()}
     results_db.build(path, frames, study="demo", published=published, missing=["simple__LOF__linear__TabPFN"])
     return path
+
+
+def _detection() -> pl.DataFrame:
+    """`outlier_metrics` of two methods, one of them an oracle."""
+    recordings = make_recordings(4)
+    assert recordings.artefact is not None
+    some = recordings.artefact & (np.arange(recordings.n_samples) % 3 > 0)
+    described = {"synthetic": True, "role": "evaluated"}
+    return pl.concat(
+        score_detection(mask, recordings, seed=0, n_resamples=20)
+        .with_columns(pl.lit(v).alias(k) for k, v in {"method": name, "oracle": oracle, **described}.items())
+        .select(schemas.OUTLIER_METRICS.column_names)
+        for name, oracle, mask in (("pupil-gt", True, recordings.artefact), ("LOF", False, some))
+    )
 
 
 def _evaluated(key: PipelineKey, results: Any, cases: Any) -> Mapping[str, Any]:
@@ -270,7 +285,7 @@ def test_every_table_and_column_of_the_database_is_documented(database: Path) ->
 
 def test_the_page_says_what_one_row_of_each_table_is() -> None:
     described = sections(sections(text_of(DATABASE), 2)["Tables"], 3)
-    for table in schemas.EVALUATION_TABLES:
+    for table in schemas.DATABASE_TABLES:
         assert f"Key: {', '.join(f'`{column}`' for column in table.key)}." in described[table.name], table.name
 
 

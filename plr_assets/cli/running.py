@@ -76,6 +76,8 @@ class TerminalWatcher:
         ]
         if outcome.unchecked:
             parts.append("[red]check failed[/red]")
+        if outcome.warned:
+            parts.append("[yellow]check warns[/yellow]")
         seconds = f"  [dim]{time.monotonic() - self._started:.1f} s[/dim]" if outcome.dagster_run else ""
         self._console.print(f"  {asset.name:<24} {', '.join(parts)}{seconds}", highlight=False)
 
@@ -134,6 +136,8 @@ def _print_failures(outcomes: dict[str, AssetOutcome], console: Console) -> None
                 highlight=False,
                 soft_wrap=True,
             )
+        if outcome.warned:
+            console.print(f"\n[yellow]{name}[/yellow]: {outcome.warned}", highlight=False, soft_wrap=True)
     failed = [(name, key, why) for name, outcome in outcomes.items() for key, why in outcome.failed.items()]
     if not failed:
         return

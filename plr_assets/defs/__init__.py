@@ -37,6 +37,7 @@ ASSETS: tuple[StageAsset, ...] = (
     *results.STUDY_TABLES,
     results.results_database,
     figures.recording_figures,
+    figures.detection_figures,
     figures.signal_figures,
     figures.pipeline_figures,
     figures.study_figures,

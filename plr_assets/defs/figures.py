@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from plr_assets.defs.data_import import recordings
 from plr_assets.defs.imputation import imputed_signals
-from plr_assets.defs.outlier_detection import outlier_masks
+from plr_assets.defs.outlier_detection import members_of, outlier_masks, outlier_scores
 from plr_assets.defs.results import essential_metrics, evaluation
 from plr_assets.defs.stages import FIGURES
 from plr_assets.grid import Grid
@@ -86,6 +86,59 @@ def recording_figures(task: Task) -> Product:
     shown = {cohort.recording[row]: draw(row) for row in _by_missing_samples(cohort)}
     notes = {name: inline_png(thumbnail(figure), name) for name, figure in {"overview": overview, **shown}.items()}
     return Product(folders={"figure": write}, metrics={"recordings": len(cohort)}, notes=notes)
+
+
+@stage_asset(
+    FIGURES,
+    keys=lambda grid: grid.outlier_masks,
+    axes=("outlier_detection",),
+    reads=[
+        reads(recordings),
+        reads(outlier_masks),
+        reads(outlier_masks, "outlier_votes"),
+        reads(outlier_masks, "outlier_agreement"),
+        reads(outlier_scores, keys=members_of),
+    ],
+    configuration=_configuration,
+    exports={"figure": "figures/detection"},
+    offered=lambda study: study.has_ground_truth,
+    kinds=("matplotlib", "mlflow"),
+)
+def detection_figures(task: Task) -> Product:
+    """What one outlier method flagged, what a human rejected, and the score between them.
+
+    Shown are the evaluated recordings at the upper quartile, the median and the minimum of the method's F1. The score
+    of an ensemble is the share of votes; human masks have none.
+    """
+    import polars as pl
+
+    from plr_assets.figures.detection import draw_detection
+    from plr_assets.figures.style import load_figures_config
+    from plr_assets.outlier_detection.agreement import typical_recordings
+    from plr_assets.recordings.table import Recordings, signal_array
+
+    cohort = Recordings.from_frame(task.table("recordings"))
+    agreement = task.table("outlier_masks", "outlier_agreement")
+    chosen = typical_recordings(agreement)
+    rows = [cohort.recording.index(name) for name in chosen.values()]
+    shown, config = cohort.take(rows), load_figures_config()
+    numbers = pl.DataFrame({"recording": shown.recording}).join(agreement, on="recording", maintain_order="left")
+    mask = signal_array(task.table("outlier_masks")["mask"])[rows]
+    scores = [signal_array(frame["score"])[rows] for frame in task.tables("outlier_scores").values()]
+    votes = signal_array(task.table("outlier_masks", "outlier_votes")["share"])[rows]
+    score = votes if len(scores) > 1 else next(iter(scores), None)
+    figure = draw_detection(
+        shown,
+        mask,
+        numbers,
+        list(chosen),
+        title=f"{config.figures['detection'].title}: {_named(task)}",
+        synthetic=task.study.synthetic,
+        style=config.style,
+        score=score,
+    )
+    plotted = {"time": shown.time, "pupil": shown.pupil, "mask": mask, "artefact": shown.artefact, "score": score}
+    return _product(task, figure, str(task.key), {"places": list(chosen), "agreement": numbers, **plotted})
 
 
 @stage_asset(

@@ -15,12 +15,12 @@ from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import WHOLE, Task, reads, stage_asset
 from plr_assets.registry import Axis
-from plr_assets.schemas import OUTLIER_MASKS, OUTLIER_SCORES
+from plr_assets.schemas import OUTLIER_AGREEMENT, OUTLIER_MASKS, OUTLIER_METRICS, OUTLIER_SCORES, OUTLIER_VOTES
 
 AXIS: Axis = "outlier_detection"
 
 
-def _members(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:
+def members_of(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:
     """The detectors behind a mask: one, the members of an ensemble, or none for the human mask."""
     return (PipelineKey(outlier_detection=name) for name in grid.members(AXIS, key.named(AXIS)))
 
@@ -84,37 +84,68 @@ def outlier_scores(task: Task) -> Product:
     reads=[
         reads(recordings),
         reads(cohort_split, "roles", _whole),
-        reads(detectors, "model", _members),
-        reads(outlier_scores, keys=_members),
+        reads(detectors, "model", members_of),
+        reads(outlier_scores, keys=members_of),
     ],
-    tables={"outlier_masks": OUTLIER_MASKS},
+    tables={
+        "outlier_masks": OUTLIER_MASKS,
+        "outlier_votes": OUTLIER_VOTES,
+        "outlier_agreement": OUTLIER_AGREEMENT,
+        "outlier_metrics": OUTLIER_METRICS,
+    },
+    seeded=True,
 )
 def outlier_masks(task: Task) -> Product:
     """The samples to be replaced: a detector's, the vote of an ensemble's members, or a human's.
 
-    Dropouts are always among them. Agreement with the human is measured on evaluated recordings, sample by sample.
+    Dropouts are always among them. Agreement with the human is measured on evaluated recordings: by sample, by event,
+    by kind of artefact and light phase, with intervals of a bootstrap by subject. Members that are too bad on
+    development recordings have no vote in an ensemble; its score is the share of votes.
     """
     import polars as pl
 
+    from plr_assets.outlier_detection.agreement import per_recording, pooled_f1
     from plr_assets.outlier_detection.human import human_mask
-    from plr_assets.outlier_detection.scoring import score_masks
-    from plr_assets.outlier_detection.vote import majority_vote
-    from plr_assets.recordings.roles import scored_rows
+    from plr_assets.outlier_detection.scoring import score_detection
+    from plr_assets.outlier_detection.vote import majority_vote, vote_share, voters
+    from plr_assets.recordings.roles import rows_of, scored_rows
     from plr_assets.recordings.table import Recordings, signal_array, signal_column
 
     cohort = Recordings.from_frame(task.table("recordings"))
-    if task.entry.oracle:
-        mask = human_mask(cohort)
-    else:
-        scores = task.tables("outlier_scores")
-        masks = [
-            detector.mask(cohort, signal_array(scores[key]["score"]))
-            for key, detector in task.fitted("detectors").items()
-        ]
-        mask = majority_vote(masks)
-    frame = pl.DataFrame({"recording": cohort.recording, "mask": signal_column(mask)})
-    rows, prefix = scored_rows(task.table("cohort_split", "roles"), cohort.recording)
-    metrics = score_masks(mask[rows], cohort.take(rows))
+    scores = {key: signal_array(frame["score"]) for key, frame in task.tables("outlier_scores").items()}
+    roles = task.table("cohort_split", "roles")
+    fitted = task.fitted("detectors")
+    found = {key.named(AXIS): detector.mask(cohort, scores[key]) for key, detector in fitted.items()}
+    if task.entry.members:
+        learned_on = rows_of(roles, cohort.recording, "development")
+        development = cohort.take(learned_on)
+        f1 = {name: pooled_f1(mask[learned_on], development) for name, mask in found.items()}
+        found = {name: found[name] for name in voters(f1, task.parameters["least_f1"])}
+    members = list(found.values()) or [human_mask(cohort)]
+    mask, votes = majority_vote(members), vote_share(members, cohort.dropout)
+    score = votes if task.entry.members else next(iter(scores.values()), None)
+
+    rows, prefix = scored_rows(roles, cohort.recording)
+    if cohort.reviewed[rows].any():
+        rows = rows[cohort.reviewed[rows]]
+    scored, of_scored = cohort.take(rows), None if score is None else score[rows]
+    agreement = per_recording(mask[rows], scored, score=of_scored)
+    metrics = score_detection(mask[rows], scored, score=of_scored, seed=task.seed)
+    described = metrics.select(
+        pl.lit(task.method).alias("method"),
+        pl.lit(task.entry.oracle).alias("oracle"),
+        pl.lit(scored.synthetic).alias("synthetic"),
+        pl.lit("development" if prefix else "evaluated").alias("role"),
+        pl.all(),
+    )
+    headline = metrics.filter(stratum="all").drop_nulls("value")
     return Product(
-        tables={"outlier_masks": frame}, metrics={f"{prefix}{name}": value for name, value in metrics.items()}
+        tables={
+            "outlier_masks": pl.DataFrame({"recording": cohort.recording, "mask": signal_column(mask)}),
+            "outlier_votes": pl.DataFrame({"recording": cohort.recording, "share": signal_column(votes)}),
+            "outlier_agreement": agreement,
+            "outlier_metrics": described,
+        },
+        metrics={f"{prefix}{name}": value for name, value in headline.select("metric", "value").iter_rows()},
+        notes={"Voters": ", ".join(found)} if task.entry.members else {},
     )

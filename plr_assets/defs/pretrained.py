@@ -63,7 +63,7 @@ def weights_of(axis: Axis, model: Foundation) -> Callable[[Grid, PipelineKey], I
     kinds=("pytorch", "mlflow"),
 )
 def moment_weights(task: Task) -> Product:
-    """The weights of MOMENT: the hub's, a local folder's, or those of a small MOMENT pretrained on simulated recordings.
+    """The weights of MOMENT: the hub's, a local folder's, or a small model's, pretrained on simulated recordings.
 
     Which of them they are travels with the weights, and with every model that starts from them.
     """

@@ -6,16 +6,23 @@ Belongs here: the declarations. Does not belong here: a metric (`evaluation`), o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from plr_assets import schemas
 from plr_assets.defs.classification import bootstrap_results
+from plr_assets.defs.outlier_detection import outlier_masks
 from plr_assets.defs.stages import RESULTS
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import markdown_table
-from plr_assets.platform.stages import Reads, StageAsset, Task, reads, stage_asset
+from plr_assets.platform.stages import Check, Reads, StageAsset, Task, Verdict, reads, stage_asset
 from plr_assets.registry import AXES
 from plr_assets.study import Study
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def _labelled(study: Study) -> bool:
@@ -57,20 +64,52 @@ def _published(artifact: str) -> Reads:
     return reads(evaluation, artifact, _all_pipelines, required=False)
 
 
-def _study_table(task: Task, name: str) -> Product:
-    """The rows of all published pipelines in one table."""
+def _study_table(task: Task, name: str, source: str = "evaluation", what: str = "pipeline") -> Product:
+    """The rows of all published partitions of `source`, which are each one `what`, in one table."""
     import polars as pl
 
     from plr_assets.errors import DataError
 
-    rows = list(task.tables("evaluation", name).values())
+    rows = list(task.tables(source, name).values())
     if not rows:
-        raise DataError(name, "no pipeline is published, so there is nothing to tabulate.", "Run the pipelines first.")
+        raise DataError(name, f"no {what} is published, so there is nothing to tabulate.", f"Run the {what}s first.")
     frame = pl.concat(rows)
     notes = {"head": markdown_table(frame)}
     if task.missing:
-        notes["missing pipelines"] = "\n".join(f"- {pipeline}" for pipeline in task.missing)
-    return Product(tables={name: frame}, metrics={"pipelines": len(rows), "missing": len(task.missing)}, notes=notes)
+        notes[f"missing {what}s"] = "\n".join(f"- {text}" for text in task.missing)
+    return Product(tables={name: frame}, metrics={f"{what}s": len(rows), "missing": len(task.missing)}, notes=notes)
+
+
+def _better_than_random(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+    from plr_assets.outlier_detection.chance import against_chance
+
+    f1 = against_chance(table("outlier_metrics"))
+    worse = [name for name, numbers in f1.items() if numbers.worse]
+    reason = (
+        f"{', '.join(worse)}: F1 is below that of flagging as many samples at random, the whole interval of it."
+        if worse
+        else f"No method's F1 lies below that of flagging as many samples at random ({len(f1)} judged)."
+    )
+    return Verdict(not worse, reason, {f"{name} {what}": v for name, n in f1.items() for what, v in n.numbers.items()})
+
+
+@stage_asset(
+    RESULTS,
+    reads=[reads(outlier_masks, "outlier_metrics", lambda grid, _: grid.outlier_masks, required=False)],
+    tables={"outlier_metrics": schemas.OUTLIER_METRICS},
+    checks=[
+        Check(
+            "better_than_random",
+            "No method's 95 % interval of F1 lies below the F1 of flagging the same share of samples at random; "
+            "oracles are not judged.",
+            _better_than_random,
+            blocking=False,
+        )
+    ],
+)
+def outlier_metrics(task: Task) -> Product:
+    """How far every outlier method agrees with the human: by sample and event, kind of artefact and light phase."""
+    return _study_table(task, "outlier_metrics", "outlier_masks", "method")
 
 
 @stage_asset(
@@ -131,6 +170,7 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
     calibration_curves,
     dca_curves,
     probability_distributions,
+    outlier_metrics,
 )
 
 

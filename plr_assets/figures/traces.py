@@ -42,7 +42,7 @@ def draw_traces(
         figure = style.page(0.9 + 1.75 * n, title=title, synthetic=synthetic)
         axes = figure.subplots(n, 1, squeeze=False, sharex=True)[:, 0]
         for i, panel in enumerate(axes):
-            _draw_lights(panel, recordings.stimuli[i], style)
+            draw_lights(panel, recordings.stimuli[i], style)
             truth = None if recordings.truth is None else recordings.truth[i]
             _draw_recording(
                 panel, recordings.time, recordings.pupil[i], mask=mask[i], signal=signal[i], truth=truth, style=style
@@ -52,7 +52,7 @@ def draw_traces(
             panel.set_ylabel("pupil (% change)")
         axes[-1].set_xlabel("time (s)")
         axes[-1].set_xlim(0, recordings.time[-1])
-        _legend_below(figure, axes[0])
+        legend_below(figure, axes[0])
     return figure
 
 
@@ -70,7 +70,7 @@ def draw_recording(recording: Recordings, *, title: str, synthetic: bool, style:
         figure = style.page(2.4, title=title, synthetic=synthetic)
         axes = figure.subplots()
         style.dress(axes, "", "")
-        _draw_lights(axes, recording.stimuli[0], style)
+        draw_lights(axes, recording.stimuli[0], style)
         axes.plot(time, pupil, color=colours.recording, linewidth=0.5, zorder=2, label="recording")
         if recording.artefact is not None:
             rejected = np.where(recording.artefact[0], pupil, np.nan)
@@ -81,10 +81,10 @@ def draw_recording(recording: Recordings, *, title: str, synthetic: bool, style:
         if truth is not None:
             axes.plot(time, truth, color=colours.truth, linewidth=0.5, linestyle=(0, (3, 2)), zorder=4, label="truth")
         _strip_at_foot(axes, time, recording.dropout[0], colours.masked)
-        low, high = _limits(pupil, truth)
+        low, high = value_limits(pupil, truth)
         axes.set_ylim(low - 0.1 * (high - low), high + 0.04 * (high - low))
         axes.set(xlabel="time (s)", ylabel="pupil (% change)", xlim=(0, time[-1]))
-        _legend_below(figure, axes)
+        legend_below(figure, axes)
     return figure
 
 
@@ -111,7 +111,7 @@ def draw_recording_overview(
         figure = style.page(3.2, title=title, synthetic=synthetic)
         axes = figure.subplots()
         style.dress(axes, "", "")
-        _draw_lights(axes, recordings.stimuli[0], style)
+        draw_lights(axes, recordings.stimuli[0], style)
         for i, pupil in enumerate(recordings.pupil):
             label = "recordings" if i == 0 else None
             axes.plot(time, pupil, color=colours.recording, linewidth=0.3, alpha=0.5, zorder=1, label=label)
@@ -120,11 +120,12 @@ def draw_recording_overview(
         if centre is not None:
             axes.plot(time, centre, color=style.model, zorder=3, label="median")
         axes.set(xlabel="time (s)", ylabel="pupil (% change)", xlim=(0, time[-1]))
-        _legend_below(figure, axes)
+        legend_below(figure, axes)
     return figure
 
 
-def _draw_lights(axes: Axes, stimuli: tuple[Stimulus, ...], style: Style) -> None:
+def draw_lights(axes: Axes, stimuli: tuple[Stimulus, ...], style: Style) -> None:
+    """A band a light, behind the data."""
     for light in stimuli:
         axes.axvspan(
             light.onset_s, light.offset_s, color=style.stimuli[light.colour], alpha=0.12, linewidth=0, zorder=0
@@ -154,13 +155,13 @@ def _draw_recording(
         )
     axes.plot(time, np.where(_with_neighbours(mask), signal, np.nan), color=colours.imputed, zorder=5, label="imputed")
     _strip_at_foot(axes, time, mask, colours.masked)
-    low, high = _limits(pupil, signal, truth)
+    low, high = value_limits(pupil, signal, truth)
     axes.set_ylim(low - 0.1 * (high - low), high + 0.04 * (high - low))
 
 
 def _strip_at_foot(axes: Axes, time: NDArray[np.float64], mask: Mask, colour: str) -> None:
     """Where the mask is true, in axes heights: dropouts have no value to mark."""
-    widths = [(time[start], (end - start) * (time[1] - time[0])) for start, end in _runs(mask)]
+    widths = [(time[start], (end - start) * (time[1] - time[0])) for start, end in runs_of(mask)]
     axes.broken_barh(widths, (0.0, 0.035), transform=axes.get_xaxis_transform(), color=colour, linewidth=0.3, zorder=1)
 
 
@@ -172,13 +173,14 @@ def _with_neighbours(mask: Mask) -> Mask:
     return wide
 
 
-def _runs(mask: Mask) -> list[tuple[int, int]]:
+def runs_of(mask: Mask) -> list[tuple[int, int]]:
     """(start, end) of every stretch of true samples, end excluded."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _limits(*signals: NDArray[np.floating] | None) -> tuple[float, float]:
+def value_limits(*signals: NDArray[np.floating] | None) -> tuple[float, float]:
+    """Lowest and highest value of all signals. Raises ValueError if there is none."""
     values = np.concatenate([signal[np.isfinite(signal)] for signal in signals if signal is not None])
     if values.size == 0:
         raise ValueError("nothing to draw: a recording without a single value")
@@ -186,8 +188,10 @@ def _limits(*signals: NDArray[np.floating] | None) -> tuple[float, float]:
     return (low, high) if high > low else (low - 1, high + 1)
 
 
-def _legend_below(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
+def legend_below(figure: Figure, *panels: Axes) -> None:
+    """One legend at the foot of the page, of what is labelled in `panels`."""
+    found = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
+    handles, labels = [handle for handle, _ in found], [label for _, label in found]
     legend = figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     for handle in legend.legend_handles:
         if handle is not None and hasattr(handle, "set_markersize"):

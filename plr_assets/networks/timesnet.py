@@ -29,7 +29,7 @@ def build_timesnet(
             super().__init__()
             self.network = _TimesNet(n_layers, window, 1, top_k, d_model, d_ffn, n_kernels, dropout, True, MSE(), MSE())
 
-        def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+        def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
             inputs = {"X": signal.unsqueeze(-1), "missing_mask": visible.unsqueeze(-1)}
             rebuilt: torch.Tensor = self.network(inputs)["reconstruction"]
             return rebuilt.squeeze(-1)

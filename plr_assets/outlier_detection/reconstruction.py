@@ -47,7 +47,7 @@ class ReconstructionDetector(Detector):
     holdout_share   share of the development subjects that only stop the training and set the threshold.
     passes, block   a recording is rebuilt `passes` times; each time every `passes`-th block of `block` samples is
                     hidden, and rebuilt from the rest. 0 passes: once, nothing hidden, as published.
-    threshold       `f1-optimal`: the best F1 against the human masks of the hold-out; `quantile`: the share of artefacts there.
+    threshold       `f1-optimal`: the best F1 against the human masks of the hold-out; `quantile`: flags as many.
     artefact_share_without_masks   the share for `quantile` where no human looked at the development recordings.
     """
 
@@ -150,20 +150,20 @@ class ReconstructionDetector(Detector):
         return np.asarray((signal - np.float32(self.centre_)) / np.float32(self.spread_), dtype=np.float32)
 
     def _set_threshold(self, holdout: Recordings) -> None:
-        residual = self._residuals(holdout)
-        observed = ~holdout.dropout
+        residual, observed = self._residuals(holdout), ~holdout.dropout
         self.noise_ = float(np.median([_noise(residual[row, seen]) for row, seen in enumerate(observed) if seen.any()]))
         scores = self._from_residuals(residual, observed)
-        if holdout.artefact is None or not (holdout.artefact & observed).any():
-            share, self.threshold_source_ = self.artefact_share_without_masks, "declared"
-            self.threshold_ = quantile_threshold(scores, observed, share)
+        looked = holdout.reviewed[:, None] & observed
+        if holdout.artefact is None or not (holdout.artefact & looked).any():
+            self.threshold_source_ = "declared"
+            self.threshold_ = quantile_threshold(scores, observed, self.artefact_share_without_masks)
             return
         self.threshold_source_ = "development"
         if self.threshold == "f1-optimal":
-            self.threshold_ = f1_optimal_threshold(scores, holdout.artefact, observed)
+            self.threshold_ = f1_optimal_threshold(scores, holdout.artefact, looked)
         else:
-            share = float((holdout.artefact & observed).sum() / observed.sum())
-            self.threshold_ = quantile_threshold(scores, observed, share)
+            share = float((holdout.artefact & looked).sum() / looked.sum())
+            self.threshold_ = quantile_threshold(scores, looked, share)
 
     def _scores(self, blind: Recordings) -> NDArray[np.floating[Any]]:
         return self._from_residuals(self._residuals(blind), ~blind.dropout)

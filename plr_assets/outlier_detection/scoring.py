@@ -1,39 +1,121 @@
-"""How well a mask agrees with the human's: one scorer for all detectors.
+"""How well a mask and a score agree with the human: one scorer for all detectors.
 
-Belongs here: agreement, sample by sample. There is no point adjustment: it counts a whole artefact as found for one
-hit, and random masks then score well (Kim et al. 2022, arXiv 2109.05257). Does not belong here: thresholds.
+Belongs here: metrics of counts pooled over recordings, with their intervals. Does not belong here: counting
+(`agreement`), ranking (`ranking`), drawing resamples (`subject_bootstrap`), thresholds.
+
+There is no point adjustment, which counts a whole artefact as found for one hit: random scores then reach an F1 as
+high as the best published methods (Kim et al. 2022, AAAI 36:7194, arXiv 2109.05257). Events are scored as events, and
+false alarms are counted for what they cost.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
-from plr_assets.recordings.table import Mask, Recordings
+from plr_assets.outlier_detection.agreement import count_agreement
+from plr_assets.outlier_detection.ranking import weighted_ranking
+from plr_assets.outlier_detection.subject_bootstrap import percentile_interval, subject_index, subject_weights
+from plr_assets.recordings.table import Mask, Recordings, Signal
+
+Numbers = NDArray[np.float64]
+
+_SCHEMA = {
+    "stratum": pl.String,
+    "metric": pl.String,
+    "value": pl.Float64,
+    "lower": pl.Float64,
+    "upper": pl.Float64,
+    "n": pl.Int64,
+}
 
 
-def score_masks(mask: Mask, recordings: Recordings) -> dict[str, float]:
-    """Agreement over all samples with a pupil (dropouts are given, not found).
+def score_detection(
+    mask: Mask, recordings: Recordings, *, score: Signal | None = None, seed: int, n_resamples: int = 1000
+) -> pl.DataFrame:
+    """A row a stratum and metric: stratum, metric, value, lower, upper, n.
 
-    `flagged_share` of all; `precision`, `recall` and `f1` over the recordings that a human reviewed, if there are any;
-    NaN where undefined (nothing flagged, nothing to find).
+    mask    (n, T) bool; what it says of dropouts is ignored, they are given, not found.
+    score   (n, T) larger = more unusual, finite wherever there is a pupil; None: no `aupr`, no `auroc`.
+
+    Strata: `all`; `kind:...` (shape of the artefact, `events.KINDS`; recall only: a false alarm has no kind);
+    `phase:...` (light, pointwise only, because events cross borders). Samples of all recordings are pooled.
+    `flagged_share` and `artefact_share` are of samples with a pupil, `dropout_share` of all. `f1_random` is the F1 to
+    expect of as many flags by lot. `false_alarms_per_minute` counts predicted events without an artefact per
+    minute with a pupil. Without human masks there are only `flagged_share` and `dropout_share`.
+
+    lower, upper   95 % percentile interval of a bootstrap by subject (`n_resamples` draws).
+    n              samples or events in the denominator; of F1, AUPR and AUROC, what there was to find.
+    Null where undefined: nothing flagged, nothing to find, an interval of one subject. Raises ValueError if shapes
+    differ or an observed sample has no finite score.
     """
-    if mask.shape != recordings.pupil.shape:
-        raise ValueError(f"mask has shape {mask.shape}, recordings {recordings.pupil.shape}")
-    observed = ~recordings.dropout
-    flagged = mask & observed
-    found = {"flagged_share": _ratio(flagged.sum(), observed.sum())}
-    if recordings.artefact is None:
-        return found
-    flagged, observed = flagged[recordings.reviewed], observed[recordings.reviewed]
-    artefact = recordings.artefact[recordings.reviewed] & observed
-    hits, flags, artefacts = (flagged & artefact).sum(), flagged.sum(), artefact.sum()
-    return {
-        **found,
-        "precision": _ratio(hits, flags),
-        "recall": _ratio(hits, artefacts),
-        "f1": _ratio(2 * hits, flags + artefacts),
-    }
+    if score is not None and score.shape != mask.shape:
+        raise ValueError(f"score has shape {score.shape}, mask {mask.shape}")
+    counts = count_agreement(mask, recordings)
+    subject, n_subjects = subject_index(recordings.subject)
+    weights = subject_weights(n_subjects, n_resamples, seed)
+    rows: list[tuple[str, str, float, float, float, int]] = []
+
+    def add(stratum: str, metric: str, values: Numbers, n: float) -> None:
+        rows.append((stratum, metric, float(values[0]), *percentile_interval(values, n_subjects), int(n)))
+
+    for stratum, counted in counts.items():
+        pooled = {
+            name: weights @ np.bincount(subject, weights=per_recording, minlength=n_subjects)
+            for name, per_recording in counted.items()
+        }
+        for metric, values, n in _metrics(pooled, recordings.rate_hz):
+            add(stratum, metric, values, n[0])
+        if stratum == "all" and score is not None and recordings.artefact is not None:
+            observed = ~recordings.dropout
+            ranked = weighted_ranking(score, recordings.artefact & observed, observed, subject, weights)
+            for metric, values in zip(("aupr", "auroc"), ranked, strict=True):
+                add(stratum, metric, values, pooled["artefact"][0])
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row").with_columns(
+        pl.col("value", "lower", "upper").fill_nan(None)
+    )
 
 
-def _ratio(part: np.integer, whole: np.integer) -> float:
-    return int(part) / int(whole) if whole else float("nan")
+def _metrics(pooled: Mapping[str, Numbers], rate_hz: float) -> Iterator[tuple[str, Numbers, Numbers]]:
+    """Metric, its value in each weighting, its n in each: whatever can be made of what is counted in a stratum."""
+    if "samples" in pooled:
+        yield "flagged_share", _ratio(pooled["flagged"], pooled["observed"]), pooled["observed"]
+        yield "dropout_share", _ratio(pooled["dropout"], pooled["samples"]), pooled["samples"]
+    if "artefact" not in pooled:
+        return
+    artefact, hit = pooled["artefact"], pooled["hit"]
+    if "flagged" in pooled:
+        yield "precision", _ratio(hit, pooled["flagged"]), pooled["flagged"]
+    yield "recall", _ratio(hit, artefact), artefact
+    if "flagged" in pooled:
+        yield "f1", _ratio(2 * hit, pooled["flagged"] + artefact), artefact
+    if "observed" in pooled:
+        observed = pooled["observed"]
+        by_lot = _ratio(pooled["flagged"] * artefact, observed)  # hits that as many flags find on average
+        yield "f1_random", _ratio(2 * by_lot, pooled["flagged"] + artefact), artefact
+        yield "artefact_share", _ratio(artefact, observed), observed
+    if "true_events" in pooled:
+        true, found = pooled["true_events"], pooled["found_events"]
+        if "predicted_events" in pooled:
+            predicted, right = pooled["predicted_events"], pooled["right_events"]
+            yield "event_precision", _ratio(right, predicted), predicted
+            yield "event_recall", _ratio(found, true), true
+            yield "event_f1", _event_f1(right, predicted, found, true), true
+            minutes = pooled["observed"] / rate_hz / 60
+            yield "false_alarms_per_minute", _ratio(predicted - right, minutes), pooled["observed"]
+        else:
+            yield "event_recall", _ratio(found, true), true
+
+
+def _event_f1(right: Numbers, predicted: Numbers, found: Numbers, true: Numbers) -> Numbers:
+    """Harmonic mean of event precision and recall, as one ratio of counts; 0 where only one of them has events."""
+    one_sided = (right == 0) & (predicted + true > 0)
+    whole = np.where(one_sided, 1.0, right * true + found * predicted)
+    return _ratio(2 * right * found, whole)
+
+
+def _ratio(part: Numbers, whole: Numbers) -> Numbers:
+    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0))

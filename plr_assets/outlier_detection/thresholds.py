@@ -88,16 +88,17 @@ class ThresholdDetector(PerRecordingDetector):
         self._require("threshold", self.threshold in rules, f"must be {' or '.join(rules)}")
         super().fit(development, n_jobs)
         self.threshold_, self.threshold_source_ = self.declared_threshold, "declared"
-        if self.threshold == "f1-optimal" and development.artefact is not None:
-            observed = ~development.dropout
-            if not (development.artefact & observed).any():
+        reviewed = development.take(np.flatnonzero(development.reviewed))
+        if self.threshold == "f1-optimal" and reviewed.artefact is not None:
+            observed = ~reviewed.dropout
+            if not (reviewed.artefact & observed).any():
                 raise ConfigError(
                     f"{type(self).__name__}: threshold",
                     "it is to be learned from the development recordings' artefacts, and they have none.",
                     "Set threshold to declared.",
                 )
-            scores = self.decision_function(development, n_jobs)
-            self.threshold_ = f1_optimal_threshold(scores, development.artefact, observed)
+            scores = self.decision_function(reviewed, n_jobs)
+            self.threshold_ = f1_optimal_threshold(scores, reviewed.artefact, observed)
             self.threshold_source_ = "development"
         return self
 

@@ -95,7 +95,7 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
         )
         yield from _emit(context, asset, results, pointers, contract, whole_range=whole_range)
         if asset.checks and (run := results[0].run) is not None:
-            yield from check_results(context.asset_key, verdicts(asset, study, run, contract))
+            yield from check_results(asset, context.asset_key, verdicts(asset, study, run, contract))
 
     return body
 

@@ -24,22 +24,29 @@ def verdicts(asset: StageAsset, study: Study, run: PublishedRun, contract: Contr
     }
 
 
-def failures(found: dict[str, Verdict]) -> str:
-    """The failed checks in words; empty where all passed."""
-    return " ".join(f"check {name}: {verdict.reason}" for name, verdict in found.items() if not verdict.passed)
+def failures(asset: StageAsset, found: dict[str, Verdict], *, blocking: bool) -> str:
+    """The failed checks that block, or those that do not, in words; empty where all passed."""
+    chosen = (check.name for check in asset.checks if check.blocking == blocking)
+    return " ".join(f"check {name}: {found[name].reason}" for name in chosen if not found[name].passed)
 
 
 def check_specs(asset: StageAsset, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """All block: Dagster skips what follows in the same run."""
+    """After one that blocks and fails, Dagster skips what follows in the same run."""
     return [
-        dg.AssetCheckSpec(check.name, asset=key, description=check.description, blocking=True) for check in asset.checks
+        dg.AssetCheckSpec(check.name, asset=key, description=check.description, blocking=check.blocking)
+        for check in asset.checks
     ]
 
 
-def check_results(key: dg.AssetKey, found: dict[str, Verdict]) -> Iterator[dg.AssetCheckResult]:
+def check_results(asset: StageAsset, key: dg.AssetKey, found: dict[str, Verdict]) -> Iterator[dg.AssetCheckResult]:
+    severity = {
+        check.name: dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
+        for check in asset.checks
+    }
     for name, verdict in found.items():
         yield dg.AssetCheckResult(
             passed=verdict.passed,
+            severity=severity[name],
             asset_key=key,
             check_name=name,
             description=verdict.reason,

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from plr_assets.errors import DataError
 from plr_assets.platform.artifacts import ArtifactInfo, product_digest
 from plr_assets.platform.digests import canonical_json, digest_frame, digest_json
-from plr_assets.schemas import EVALUATION_TABLES
+from plr_assets.schemas import DATABASE_TABLES
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-SCHEMA_VERSION = 1
-_KEYS = {table.name: table.key for table in EVALUATION_TABLES} | {"provenance": ("pipeline",), "meta": ("name",)}
+SCHEMA_VERSION = 2
+_KEYS = {table.name: table.key for table in DATABASE_TABLES} | {"provenance": ("pipeline",), "meta": ("name",)}
 
 
 def database_path(data_dir: Path) -> Path:

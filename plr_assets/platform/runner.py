@@ -44,7 +44,11 @@ class Watcher(Protocol):
 
 @dataclass
 class AssetOutcome:
-    """What one run did with one asset. `failed`, `blocked`: partition -> why; `unchecked`: its failed checks."""
+    """What one run did with one asset.
+
+    failed, blocked     partition -> why.
+    unchecked, warned   failed checks, those that block and those that do not.
+    """
 
     computed: int = 0
     reused: int = 0
@@ -52,6 +56,7 @@ class AssetOutcome:
     blocked: dict[str, str] = field(default_factory=dict)
     dagster_run: str | None = None
     unchecked: str = ""
+    warned: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,17 +128,19 @@ class Runner:
                     outcome.reused += 1
                 else:
                     outcome.computed += 1
-        outcome.unchecked = self._failed_checks(asset, planner)
+        outcome.unchecked, outcome.warned = self._failed_checks(asset, planner)
         self.watcher.ends(asset, outcome)
         return outcome
 
-    def _failed_checks(self, asset: StageAsset, planner: Planner) -> str:
-        """Of what is published, computed now or before: a limit may have changed in between."""
+    def _failed_checks(self, asset: StageAsset, planner: Planner) -> tuple[str, str]:
+        """Those that block and those that warn, of what is published now: a limit may have changed in between."""
         if not asset.checks:
-            return ""
+            return "", ""
         (plan,) = planner.plan(asset)
-        run = plan.published
-        return failures(verdicts(asset, self.grid.study, run, self.contract)) if run is not None else ""
+        if plan.published is None:
+            return "", ""
+        found = verdicts(asset, self.grid.study, plan.published, self.contract)
+        return failures(asset, found, blocking=True), failures(asset, found, blocking=False)
 
     def _launch(self, asset: StageAsset, keys: Sequence[str]) -> tuple[str, str]:
         """One Dagster run over the hull of `keys`, which are named in a tag. Its id, and why it broke off if it did."""

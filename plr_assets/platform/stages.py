@@ -66,15 +66,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of an asset's published tables. Where it fails, the asset stands and nothing is computed from it.
+    """A check of an asset's published tables. Where it fails, the asset stands.
 
-    judge  study, table of an artifact by its name -> verdict. It computes nothing that is published, so that a
-           changed limit judges what is there again.
+    judge     study, table of an artifact by its name -> verdict. It computes nothing that is published, so that a
+              changed limit judges what is there again.
+    blocking  whether nothing is computed from the asset then; otherwise it is a warning.
     """
 
     name: str
     description: str
     judge: Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]
+    blocking: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +142,8 @@ def _declared(module: str, name: str) -> StageAsset:
 class Task:
     """What a compute function gets: its key, its inputs, and the settings it declared. Sent to workers.
 
-    `study` is for finding places on disk; whatever shapes a result is asked for as a `setting`. `cores` is the number of
-    processes that the computation may use; no result depends on it.
+    `study` is for finding places on disk; whatever shapes a result is asked for as a `setting`. `cores` is how many
+    processes the computation may use; no result depends on it.
     """
 
     asset: StageAsset
@@ -268,7 +270,7 @@ def stage_asset(
     offered        whether a study has this asset at all.
     exports        folder artifact -> place below the study's data folder where its files are copied for people.
     pool           Dagster pool that lets one run at a time do this.
-    checks         what must hold before anything is computed from it; only of an asset without partitions.
+    checks         what must hold; before anything is computed from it, if they block. Only without partitions.
     """
     if checks and keys is not None:
         raise ValueError("checks judge an asset as a whole; this one has partitions")

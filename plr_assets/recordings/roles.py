@@ -58,8 +58,11 @@ def scored_rows(roles: pl.DataFrame, recording: Sequence[str]) -> tuple[NDArray[
     The evaluated ones, and nothing. Where none is evaluated (a study without labels), the development recordings and
     `development_`: those numbers are of recordings that the method learned from, and say so. Never pending ones.
     """
+    evaluated = rows_of(roles, recording, "evaluated")
+    return (evaluated, "") if evaluated.size else (rows_of(roles, recording, "development"), "development_")
+
+
+def rows_of(roles: pl.DataFrame, recording: Sequence[str], wanted: str) -> NDArray[np.intp]:
+    """Which of `recording` have the role `wanted`."""
     role = dict(zip(roles["recording"], roles["role"], strict=True))
-    rows = {
-        wanted: np.flatnonzero([role[name] == wanted for name in recording]) for wanted in ("evaluated", "development")
-    }
-    return (rows["evaluated"], "") if rows["evaluated"].size else (rows["development"], "development_")
+    return np.flatnonzero([role[name] == wanted for name in recording])

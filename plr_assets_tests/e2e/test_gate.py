@@ -16,6 +16,7 @@ import pytest
 
 from plr_assets.cli import main
 from plr_assets.definitions import build_definitions
+from plr_assets.outlier_detection.chance import AgainstChance
 from plr_assets.platform.assets import asset_key
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.mapper import SerialMapper
@@ -257,3 +258,35 @@ def test_a_data_version_depends_on_no_path_order_or_time_of_files(held_out: tupl
 def test_a_simulated_study_is_told_that_nothing_can_join(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert TRIAL["simulation"]
     assert plr(monkeypatch, "refreeze", str(fresh.study_file()), "--yes") == 2
+
+
+# -- the check that warns -------------------------------------------------------------------------------------------
+
+
+def test_a_method_worse_than_chance_is_named_and_stops_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not lab.run()["outlier_metrics"].warned
+    worse = {"LOF": AgainstChance(f1=0.1, upper=0.15, by_lot=0.2)}
+    monkeypatch.setattr("plr_assets.outlier_detection.chance.against_chance", lambda _: worse)
+    outcomes = lab.run()
+    assert "better_than_random: LOF" in outcomes["outlier_metrics"].warned
+    assert not outcomes["outlier_metrics"].unchecked
+    assert outcomes["results_database"].reused == 1
+    assert not any(outcome.blocked for outcome in outcomes.values())
+
+
+def test_in_a_dagster_run_a_warning_is_shown_and_what_follows_goes_on(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worse = {"LOF": AgainstChance(f1=0.1, upper=0.15, by_lot=0.2)}
+    monkeypatch.setattr("plr_assets.outlier_detection.chance.against_chance", lambda _: worse)
+    keys = [asset_key("trial", name) for name in ("outlier_metrics", "results_database")]
+    with lab.instance() as instance, closing(Contract("trial")) as contract:
+        definitions = build_definitions(lab.study(), live_resources(contract, SerialMapper(), lambda _: None))
+        job = definitions.resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(instance=instance, asset_selection=keys, raise_on_error=False)
+    assert result.success
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert not evaluation.passed
+    assert evaluation.severity == dg.AssetCheckSeverity.WARN
+    assert "LOF" in (evaluation.description or "")
+    assert {event.asset_key for event in result.get_asset_materialization_events()} == set(keys)

@@ -27,7 +27,7 @@ from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
 from plr_assets.platform.results_db import database_path, opened, read_table
 from plr_assets.platform.runner import AssetOutcome, summary
 from plr_assets.recordings.table import Mask, Recordings, Signal
-from plr_assets.schemas import EVALUATION_TABLES
+from plr_assets.schemas import DATABASE_TABLES
 from plr_assets_tests.e2e.lab import (
     NOT_FIGURES,
     TRIAL,
@@ -42,7 +42,7 @@ from plr_assets_tests.e2e.lab import (
 
 POISONED = ("reconstructions", "LOF__linear")
 ONE = "outlier=LOF imputer=linear classifier=LogisticRegression"
-FIGURES_OF_ONE = ("recording_figures", "signal_figures", "pipeline_figures", "study_figures")
+FIGURES_OF_ONE = ("recording_figures", "detection_figures", "signal_figures", "pipeline_figures", "study_figures")
 
 
 def run_ids(lab: Lab) -> dict[Place, str]:
@@ -85,12 +85,15 @@ def test_the_database_holds_a_row_a_pipeline_and_the_rows_of_the_published_table
     assert read_table(path, "essential_metrics").height == len(pipelines)
     assert missing_pipelines(study) == []
     contract = Contract("trial")
-    for table in EVALUATION_TABLES:
+    for table in DATABASE_TABLES:
         run = contract.latest(table.name, table.name)
         assert run is not None
         found = read_table(path, table.name)
         assert found.height == run.artifacts[table.name].rows
-        assert set(found["pipeline"]) == pipelines
+        if "pipeline" in found.columns:
+            assert set(found["pipeline"]) == pipelines
+        else:
+            assert set(found["method"]) == {str(key) for key in grid_of(study).outlier_masks}
         assert found.columns == list(table.column_names)
 
 

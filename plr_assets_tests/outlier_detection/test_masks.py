@@ -1,4 +1,4 @@
-"""The human mask, the vote and the scorer."""
+"""The human mask and the vote."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, precision_score, recall_score
 
 from plr_assets.errors import DataError
+from plr_assets.outlier_detection.agreement import pooled_f1
 from plr_assets.outlier_detection.artefact_share import artefact_share
 from plr_assets.outlier_detection.human import human_mask
-from plr_assets.outlier_detection.scoring import score_masks
-from plr_assets.outlier_detection.vote import majority_vote
+from plr_assets.outlier_detection.vote import majority_vote, vote_share, voters
 from plr_assets.recordings.table import Recordings
 from plr_assets.schemas import RECORDINGS as RECORDINGS_TABLE
 from plr_assets.schemas import validate
@@ -49,17 +48,15 @@ def test_a_vote_needs_equal_masks() -> None:
         majority_vote([RECORDINGS.dropout, RECORDINGS.dropout[:2]])
 
 
-def test_scores_are_pointwise_and_over_samples_with_a_pupil() -> None:
-    assert RECORDINGS.artefact is not None
-    mask = np.random.default_rng(0).random(RECORDINGS.pupil.shape) < 0.2
+def test_the_share_of_votes_is_above_a_half_exactly_where_the_majority_masks() -> None:
+    masks = [np.random.default_rng(i).random(RECORDINGS.pupil.shape) < 0.4 for i in range(4)]
+    members = [mask | RECORDINGS.dropout for mask in masks]
+    share = vote_share(members, RECORDINGS.dropout)
     observed = ~RECORDINGS.dropout
-    scores = score_masks(mask, RECORDINGS)
-    truth, found = RECORDINGS.artefact[observed], mask[observed]
-    assert scores["precision"] == pytest.approx(precision_score(truth, found))
-    assert scores["recall"] == pytest.approx(recall_score(truth, found))
-    assert scores["f1"] == pytest.approx(f1_score(truth, found))
-    assert scores["flagged_share"] == pytest.approx(found.mean())
-    assert scores == score_masks(mask | RECORDINGS.dropout, RECORDINGS)
+    assert share.dtype == np.float32
+    assert np.array_equal(np.isnan(share), RECORDINGS.dropout)
+    assert np.array_equal(share[observed] > 0.5, majority_vote(members)[observed])
+    assert set(np.unique(share[observed])) == {0, 0.25, 0.5, 0.75, 1}
 
 
 def partly(reviewed: list[bool]) -> Recordings:
@@ -72,11 +69,7 @@ def partly(reviewed: list[bool]) -> Recordings:
 def test_where_a_human_reviewed_some_the_others_are_not_called_clean() -> None:
     some, kept = partly([True, False, True]), RECORDINGS.take([0, 2])
     mask = np.random.default_rng(0).random(RECORDINGS.pupil.shape) < 0.2
-    scores, expected = score_masks(mask, some), score_masks(mask[[0, 2]], kept)
-    assert {name: scores[name] for name in ("precision", "recall", "f1")} == {
-        name: expected[name] for name in ("precision", "recall", "f1")
-    }
-    assert scores["flagged_share"] == score_masks(mask, RECORDINGS)["flagged_share"]
+    assert pooled_f1(mask, some) == pooled_f1(mask[[0, 2]], kept)
     assert artefact_share(some) == artefact_share(kept) != artefact_share(replace(some, reviewed=np.empty(0, bool)))
     with pytest.raises(DataError, match=r"R001: pupil-gt needs human-rejected samples; 1 recording\(s\)"):
         human_mask(some)
@@ -98,8 +91,11 @@ def test_a_table_keeps_which_recordings_were_reviewed() -> None:
     assert not replace(some, artefact=None).reviewed.any()
 
 
-def test_scores_that_are_undefined_are_nan_and_without_a_human_there_are_none() -> None:
-    nothing = np.zeros_like(RECORDINGS.dropout)
-    scores = score_masks(nothing, replace(RECORDINGS, artefact=nothing))
-    assert np.isnan([scores["precision"], scores["recall"], scores["f1"]]).all()
-    assert set(score_masks(nothing, replace(RECORDINGS, artefact=None))) == {"flagged_share"}
+def test_an_even_number_of_good_members_votes_without_the_worst() -> None:
+    assert voters({"a": 0.5, "b": 0.3, "c": 0.1}, 0.2) == ("a",)
+    assert voters({"a": 0.3, "b": 0.5, "c": 0.4}, 0.2) == ("a", "b", "c")
+    assert voters({"a": 0.3, "b": 0.5}, 0.0) == ("b",)
+    assert voters({"a": float("nan"), "b": 0.5, "c": 0.1, "d": 0.2}, 0.0) == ("b", "c", "d")
+    assert voters({"a": float("nan"), "b": float("nan")}, 0.2) == ("a", "b")
+    with pytest.raises(DataError, match=r"no member reaches an F1 of 0.6 .*a 0.500"):
+        voters({"a": 0.5, "b": 0.3}, 0.6)

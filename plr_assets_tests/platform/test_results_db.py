@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from plr_assets.errors import DataError
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product, product_digest, write_product
-from plr_assets.schemas import EVALUATION_TABLES, Column, Table, validate
+from plr_assets.schemas import DATABASE_TABLES, Column, Table, validate
 
 ONE, TWO = "simple__LOF__linear__CatBoost", "simple__LOF__linear__XGBoost"
 _TYPES = {"string": "VARCHAR", "boolean": "BOOLEAN", "int64": "BIGINT", "float64": "DOUBLE"}
@@ -22,19 +22,24 @@ _TYPES = {"string": "VARCHAR", "boolean": "BOOLEAN", "int64": "BIGINT", "float64
 
 def _value(column: Column) -> Any:
     smallest_count = max(1, int(column.minimum or 0))
-    return {"string": "x", "boolean": True, "int64": smallest_count, "float64": 0.5}[column.dtype]
+    return {
+        "string": column.allowed[0] if column.allowed else "x",
+        "boolean": True,
+        "int64": smallest_count,
+        "float64": 0.5,
+    }[column.dtype]
 
 
 def rows(table: Table, *pipelines: str) -> pl.DataFrame:
-    """One row a pipeline that fits the schema; what may be missing is, in the last row."""
-    made = [{column.name: _value(column) for column in table.columns} | {"pipeline": p} for p in pipelines]
+    """One row a pipeline, or method, that fits the schema; what may be missing is, in the last row."""
+    made = [{column.name: _value(column) for column in table.columns} | {table.key[0]: p} for p in pipelines]
     made[-1].update({column.name: None for column in table.columns if column.nullable})
     dtypes = {"string": pl.String, "boolean": pl.Boolean, "int64": pl.Int64, "float64": pl.Float64}
     return validate(pl.DataFrame(made, schema={c.name: dtypes[c.dtype] for c in table.columns}), table)
 
 
 def tables(*pipelines: str) -> dict[str, pl.DataFrame]:
-    return {table.name: rows(table, *pipelines) for table in EVALUATION_TABLES}
+    return {table.name: rows(table, *pipelines) for table in DATABASE_TABLES}
 
 
 def build(path: Path, *pipelines: str, missing: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -47,13 +52,13 @@ def path(tmp_path: Path) -> Path:
     return results_db.database_path(tmp_path / "demo")
 
 
-@pytest.mark.parametrize("table", EVALUATION_TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", DATABASE_TABLES, ids=lambda table: table.name)
 def test_a_table_comes_back_as_it_went_in(path: Path, table: Table) -> None:
     build(path, ONE, TWO)
     assert_frame_equal(results_db.read_table(path, table.name), rows(table, ONE, TWO))
 
 
-@pytest.mark.parametrize("table", EVALUATION_TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", DATABASE_TABLES, ids=lambda table: table.name)
 def test_columns_have_the_types_of_the_schema(path: Path, table: Table) -> None:
     build(path, ONE)
     with results_db.opened(path) as connection:
@@ -70,20 +75,20 @@ def test_every_table_enforces_its_key(path: Path) -> None:
                 "WHERE constraint_type = 'PRIMARY KEY'"
             ).fetchall()
         )
-    expected = {table.name: list(table.key) for table in EVALUATION_TABLES}
+    expected = {table.name: list(table.key) for table in DATABASE_TABLES}
     assert found == expected | {"provenance": ["pipeline"], "meta": ["name"]}
 
 
 def test_rows_that_repeat_a_key_are_refused_and_the_old_database_stands(path: Path) -> None:
     build(path, ONE)
-    repeated = {"essential_metrics": pl.concat([rows(EVALUATION_TABLES[0], TWO)] * 2)}
+    repeated = {"essential_metrics": pl.concat([rows(DATABASE_TABLES[0], TWO)] * 2)}
     with pytest.raises(duckdb.ConstraintException):
         results_db.build(path, repeated, study="demo", published={}, missing=())
     assert results_db.read_table(path, "essential_metrics")["pipeline"].to_list() == [ONE]
 
 
 def test_a_build_that_fails_leaves_no_file_behind(path: Path) -> None:
-    repeated = {"essential_metrics": pl.concat([rows(EVALUATION_TABLES[0], TWO)] * 2)}
+    repeated = {"essential_metrics": pl.concat([rows(DATABASE_TABLES[0], TWO)] * 2)}
     with pytest.raises(duckdb.ConstraintException):
         results_db.build(path, repeated, study="demo", published={}, missing=())
     assert list(path.parent.iterdir()) == []
@@ -100,7 +105,7 @@ def test_provenance_names_the_run_of_each_pipeline_and_those_without_one(path: P
 def test_the_description_counts_rows_and_names_what_is_missing(path: Path) -> None:
     content = build(path, ONE, missing=("z", "a"))
     assert content["missing"] == ["a", "z"]
-    assert {name: facts["rows"] for name, facts in content["tables"].items()} == {t.name: 1 for t in EVALUATION_TABLES}
+    assert {name: facts["rows"] for name, facts in content["tables"].items()} == {t.name: 1 for t in DATABASE_TABLES}
 
 
 def test_the_database_carries_the_digest_of_the_run_that_is_published_for_it(path: Path, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_partitions_are_the_studys_own_grid(study: str) -> None:
 def test_a_study_without_labels_has_no_asset_below_features() -> None:
     study = load_study("demo").model_copy(update={"labels": None})
     names = {key.path[-1] for key in plr_assets.definitions.build_definitions(study).resolve_all_asset_keys()}
-    assert {"features", "signal_figures"} <= names
+    assert {"features", "signal_figures", "outlier_metrics", "detection_figures"} <= names
     assert names.isdisjoint(
         {"bootstrap_results", "evaluation", "essential_metrics", "results_database", "study_figures"}
     )
