@@ -15,10 +15,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import plr_assets
 from plr_assets.platform.digests import digest_json
 
 _PACKAGE = "plr_assets"
@@ -95,11 +95,12 @@ def _module_facts(name: str) -> tuple[str, frozenset[str]]:
 
 @cache
 def _source_path(name: str) -> Path | None:
-    try:
-        spec = find_spec(name)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin is not None else None
+    """Where the module of this name lies, without importing what is above it (torch, for one)."""
+    path = Path(plr_assets.__file__).parent.joinpath(*name.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
 
 
 def _version(library: str) -> str:
