@@ -17,6 +17,9 @@ from plr_assets_tests.recordings.conftest import MakeStudy
 
 ONE_FRAME_S = 1 / 30
 # diameters and times are printed with two decimals
+# Stamps are rounded to 10 ms; at 29.7-30 Hz some recordings drift past the midway for a good part of their length.
+HALF_STAMP_S = 0.005
+LEAST_CLEAR = 0.5
 HALF_CENT = 0.005
 
 
@@ -89,11 +92,17 @@ def _assert_same(recording: SimulatedRecording, recordings: Recordings, row: int
     grid_s = recordings.time + onset_s - 15.5
     distance = np.abs(grid_s[:, None] - time_s[None, :])
     nearest = distance.argmin(axis=1)
-    near = distance[np.arange(len(grid_s)), nearest] <= ONE_FRAME_S / 2 + 1e-9
-    seen = near & (pupil[nearest] > 0)
-    np.testing.assert_array_equal(np.isfinite(recordings.pupil[row]), seen)
+    away = distance[np.arange(len(grid_s)), nearest]
+    seen = (away <= ONE_FRAME_S / 2 + 1e-9) & (pupil[nearest] > 0)
+    # midway between two points a stamp rounded to 10 ms may belong to either; `test_common_grid` has that rule
+    clear = np.abs(away - ONE_FRAME_S / 2) > HALF_STAMP_S + 1e-9
+    assert clear.mean() > LEAST_CLEAR
+    finite = np.isfinite(recordings.pupil[row])
+    np.testing.assert_array_equal(finite[clear], seen[clear])
     back = (recordings.pupil[row] / 100 + 1) * recordings.baseline[row]
-    np.testing.assert_allclose(back[seen], pupil[nearest][seen], atol=HALF_CENT)
-    np.testing.assert_array_equal(recordings.artefact[row], seen & recording.rejected[kept][nearest])
+    same = seen & clear
+    np.testing.assert_allclose(back[same], pupil[nearest][same], atol=HALF_CENT)
+    rejected = recording.rejected[kept][nearest]
+    np.testing.assert_array_equal(recordings.artefact[row][clear], (seen & rejected)[clear])
     clean = np.interp(grid_s, recording.time_s, recording.clean)
     np.testing.assert_allclose((recordings.truth[row] / 100 + 1) * recordings.baseline[row], clean, atol=HALF_CENT)
