@@ -43,8 +43,8 @@ def run(
     select: Annotated[
         str,
         typer.Option(
-            help="Only these methods: 'outlier=LOF,OneClassSVM classifier=CatBoost'. Axes: outlier, imputer, "
-            "features, classifier. What they are computed from is included."
+            help="Only these methods (outlier=, imputer=, features=, classifier=) and these assets (asset=, stage=): "
+            "'outlier=LOF,OneClassSVM stage=outlier_detection'. What they are computed from is included."
         ),
     ] = "",
 ) -> None:

@@ -99,8 +99,8 @@ def run_study(name: str, select: str, console: Console) -> bool:
     started = time.monotonic()
     study = load_study(name)
     grid = grid_of(study)
-    selection = parse_selection(select, grid)
     assets = [asset for asset in ASSETS if asset.offered(study)]
+    selection = parse_selection(select, grid, assets)
     origin = "simulated recordings" if study.synthetic else "clinical recordings"
     count = f"{len(grid.pipelines)} pipelines" if grid.pipelines else f"{len(grid.features)} sets of features"
     console.print(f"[bold]{study.title}[/bold]: {count}, {origin}", highlight=False)

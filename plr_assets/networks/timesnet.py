@@ -30,7 +30,9 @@ def build_timesnet(
             self.network = _TimesNet(n_layers, window, 1, top_k, d_model, d_ffn, n_kernels, dropout, True, MSE(), MSE())
 
         def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-            inputs = {"X": signal.unsqueeze(-1), "missing_mask": visible.unsqueeze(-1)}
+            # the library takes the mean of all it is given, and expects zeros at what is missing
+            seen = torch.where(visible > 0, signal, 0.0)
+            inputs = {"X": seen.unsqueeze(-1), "missing_mask": visible.unsqueeze(-1)}
             rebuilt: torch.Tensor = self.network(inputs)["reconstruction"]
             return rebuilt.squeeze(-1)
 

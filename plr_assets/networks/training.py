@@ -99,8 +99,8 @@ class Fitted:
 def train(network: torch.nn.Module, training: Examples, holdout: Examples, schedule: Schedule, seed: int) -> Fitted:
     """Fit the network's free parameters, in place; the weights of the best hold-out epoch are kept.
 
-    The error is the mean square over samples with a target; on the hold-out over those that were hidden, always the
-    same. Ends after `patience` epochs without a better one. Call it inside `seeding.reproducible`.
+    The error is the mean square over samples with a target; on the hold-out always the same ones are hidden. Ends after
+    `patience` epochs without a better one. Call it inside `seeding.reproducible`.
     """
     import torch
 
@@ -112,7 +112,8 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
         optimizer, schedule.learning_rate, total_steps=max(steps, 2), pct_start=_WARM_UP
     )
     questions = random_runs(holdout.signal.shape, schedule.hidden_share, rng)
-    best = Fitted(0, holdout_error(network, holdout, questions, schedule.batch_size), 0)
+    judged = questions & holdout.valid if schedule.hidden_only else holdout.valid
+    best = Fitted(0, holdout_error(network, holdout, questions, judged, schedule.batch_size), 0)
     kept = copy.deepcopy(network.state_dict())
     started = time.monotonic()
     for epoch in range(1, schedule.epochs + 1):
@@ -130,7 +131,7 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
             torch.nn.utils.clip_grad_norm_(free, _CLIP)
             optimizer.step()
             rate.step()
-        error = holdout_error(network, holdout, questions, schedule.batch_size)
+        error = holdout_error(network, holdout, questions, judged, schedule.batch_size)
         _log.info(
             "epoch %d of %d: hold-out error %.4g (best %.4g), %.0f s",
             epoch,
@@ -149,19 +150,18 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
     return best
 
 
-def holdout_error(network: torch.nn.Module, examples: Examples, hidden: Mask, batch_size: int) -> float:
-    """Mean square error over the `hidden` samples (windows, length) that have a target."""
+def holdout_error(network: torch.nn.Module, examples: Examples, hidden: Mask, judged: Mask, batch_size: int) -> float:
+    """Mean square error over the `judged` samples while the `hidden` ones are hidden, both (windows, length)."""
     import torch
 
     network.eval()
-    asked = hidden & examples.valid
     total = 0.0
     with torch.no_grad():
         for first in range(0, len(examples), batch_size):
             rows = np.arange(first, min(first + batch_size, len(examples)))
-            if asked[rows].any():
-                total += float(_square_error(network, examples, rows, hidden[rows], asked[rows]).sum())
-    return total / max(int(asked.sum()), 1)
+            if judged[rows].any():
+                total += float(_square_error(network, examples, rows, hidden[rows], judged[rows]).sum())
+    return total / max(int(judged.sum()), 1)
 
 
 def _square_error(

@@ -1,4 +1,4 @@
-"""Selections: `outlier=LOF,OneClassSVM classifier=CatBoost`, and the partitions of each asset that they ask for.
+"""Selections: `outlier=LOF,OneClassSVM stage=outlier_detection`, and the partitions of each asset that they ask for.
 
 Belongs here: parsing and checking a selection, and what has to be there for it. Does not belong here: running it.
 """
@@ -19,13 +19,19 @@ AXIS_NAMES: Mapping[str, Axis] = {
     "features": "featurization",
     "classifier": "classification",
 }
+_ASSET_TERMS = ("asset", "stage")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Methods by axis; an axis that is not named is not restricted."""
+    """Methods by axis, and names of assets; what is not named is not restricted."""
 
     methods: Mapping[Axis, tuple[str, ...]]
+    assets: frozenset[str] | None = None
+
+    def asks_for(self, asset: StageAsset) -> bool:
+        """Whether `asset` itself is wanted, not only for what is computed from it."""
+        return self.assets is None or asset.name in self.assets
 
     def covers(self, key: PipelineKey) -> bool:
         """Whether `key` names no method that the selection leaves out."""
@@ -35,20 +41,32 @@ class Selection:
 EVERYTHING = Selection({})
 
 
-def parse_selection(text: str, grid: Grid) -> Selection:
-    """`text` as a selection of the study's own methods. Raises SelectionError, or ConfigError if not implemented."""
+def parse_selection(text: str, grid: Grid, assets: Sequence[StageAsset]) -> Selection:
+    """`text` as a selection of the study's own methods and `assets`.
+
+    Raises SelectionError, or ConfigError if a method is not implemented.
+    """
     methods: dict[Axis, tuple[str, ...]] = {}
+    chosen: set[str] = set()
     for term in text.split():
         name, equals, values = term.partition("=")
         if not equals or not values:
-            raise SelectionError(f"--select {term}", "a term is axis=method.", f"Axes: {', '.join(AXIS_NAMES)}.")
+            known = ", ".join((*AXIS_NAMES, *_ASSET_TERMS))
+            raise SelectionError(
+                f"--select {term}", "a term is axis=method or asset=name.", f"It begins with: {known}."
+            )
+        if name in _ASSET_TERMS:
+            chosen.update(_assets(name, values, term, assets))
+            continue
         if name not in AXIS_NAMES:
-            raise SelectionError(f"--select {term}", f"there is no axis {name!r}.", did_you_mean(name, AXIS_NAMES))
+            raise SelectionError(
+                f"--select {term}", f"there is no axis {name!r}.", did_you_mean(name, (*AXIS_NAMES, *_ASSET_TERMS))
+            )
         axis = AXIS_NAMES[name]
         if axis in methods:
             raise SelectionError(f"--select {term}", f"{name} is named twice.", f"Write {name}=A,B for several.")
         methods[axis] = tuple(_method(value, axis, term, grid) for value in values.split(","))
-    selection = Selection(methods)
+    selection = Selection(methods, frozenset(chosen) if chosen else None)
     if not any(selection.covers(key) for key in grid.pipelines or grid.features):
         raise SelectionError(
             f"--select {text}",
@@ -56,6 +74,17 @@ def parse_selection(text: str, grid: Grid) -> Selection:
             f"`plr methods {grid.study.name}` lists what it offers.",
         )
     return selection
+
+
+def _assets(kind: str, values: str, term: str, assets: Sequence[StageAsset]) -> set[str]:
+    """The assets that `asset=a,b` or `stage=a,b` names."""
+    place = {asset.name: asset.name if kind == "asset" else asset.stage.name for asset in assets}
+    for value in values.split(","):
+        if value not in place.values():
+            raise SelectionError(
+                f"--select {term}", f"the study has no {kind} {value!r}.", did_you_mean(value, set(place.values()))
+            )
+    return {name for name, value in place.items() if value in values.split(",")}
 
 
 def _method(name: str, axis: Axis, term: str, grid: Grid) -> str:
@@ -80,7 +109,8 @@ def needed_keys(
     `assets` upstream first. A table over all pipelines asks for none of them: it holds what is published.
     """
     wanted: dict[StageAsset, set[PipelineKey]] = {
-        asset: {key for key in asset.keys_in(grid) if selection.covers(key)} for asset in assets
+        asset: {key for key in asset.keys_in(grid) if selection.covers(key)} if selection.asks_for(asset) else set()
+        for asset in assets
     }
     for asset in reversed(assets):
         for read in asset.reads_in(grid.study):

@@ -92,7 +92,7 @@ def build_moment(config: Mapping[str, Any]) -> torch.nn.Module:
             # (fewer than two samples have no spread).
             blank = visible.sum(dim=1, keepdim=True) < 2
             seen, there = torch.where(blank, 1.0, visible), torch.where(blank, 1.0, observed)
-            out = self.model(x_enc=(signal * visible).unsqueeze(1), input_mask=there, mask=seen)
+            out = self.model(x_enc=torch.where(visible > 0, signal, 0.0).unsqueeze(1), input_mask=there, mask=seen)
             rebuilt: torch.Tensor = out.reconstruction[:, 0]
             return rebuilt
 

@@ -130,7 +130,7 @@ class Lab:
         study = study or self.study()
         grid = grid_of(study)
         assets = [asset for asset in ASSETS if asset.offered(study)]
-        wanted = needed_keys(assets, grid, parse_selection(select, grid))
+        wanted = needed_keys(assets, grid, parse_selection(select, grid, assets))
         workers = SerialMapper()
         with open_instance() as instance, closing(Contract(study.name)) as contract:
             definitions = build_definitions(study, live_resources(contract, workers, lambda _: None))

@@ -22,7 +22,7 @@ def demo() -> Grid:
 def needed(grid: Grid, text: str) -> dict[str, list[str]]:
     """Asset -> keys that the selection needs; assets without partitions are `[""]`."""
     assets = [asset for asset in ASSETS if asset.offered(grid.study)]
-    chosen = needed_keys(assets, grid, parse_selection(text, grid))
+    chosen = needed_keys(assets, grid, parse_selection(text, grid, ASSETS))
     return {asset.name: [str(key) for key in keys] for asset, keys in chosen.items()}
 
 
@@ -81,7 +81,7 @@ def test_members_of_a_selected_ensemble_are_needed_though_the_selection_does_not
 def test_nothing_is_needed_but_what_is_covered_or_read_by_something_needed(demo: Grid, text: str) -> None:
     """Both ways: every required input of a needed key is needed, every needed key is covered or such an input."""
     assets = [asset for asset in ASSETS if asset.offered(demo.study)]
-    selection = parse_selection(text, demo)
+    selection = parse_selection(text, demo, ASSETS)
     chosen = needed_keys(assets, demo, selection)
     read: dict[StageAsset, set] = {asset: set() for asset in assets}
     for asset in assets:
@@ -93,16 +93,28 @@ def test_nothing_is_needed_but_what_is_covered_or_read_by_something_needed(demo:
         assert set(chosen[asset]) == covered | read[asset], asset.name
 
 
+def test_an_asset_or_a_stage_is_wanted_with_what_it_is_computed_from_and_nothing_else(demo: Grid) -> None:
+    upstream = {"device_files", "recordings", "cohort_split", "detectors", "outlier_scores"}
+    chosen = needed(demo, "asset=outlier_masks outlier=LOF")
+    assert {name for name, keys in chosen.items() if keys} == {*upstream, "outlier_masks"}
+    assert chosen["outlier_masks"] == chosen["detectors"] == ["LOF"]
+    whole = needed(demo, "stage=outlier_detection")
+    assert {name for name, keys in whole.items() if keys} == {*upstream, "outlier_masks"}
+    assert whole["outlier_masks"] == needed(demo, "")["outlier_masks"]
+
+
 @pytest.mark.parametrize(
     ("text", "problem", "remedy"),
     [
-        ("LOF", "a term is axis=method", "outlier, imputer, features, classifier"),
+        ("LOF", "a term is axis=method", "outlier, imputer, features, classifier, asset, stage"),
         ("outlier=", "a term is axis=method", "outlier, imputer, features, classifier"),
         ("outliers=LOF", "no axis 'outliers'", "'outlier'"),
         ("outlier=LOF outlier=OneClassSVM", "named twice", "outlier=A,B"),
         ("imputer=linear classifier=TabPNF", "'TabPNF'", "'TabPFN'"),
         ("outlier=LOFF", "'LOFF'", "'LOF'"),
-        ("outlier=UniTS-gt-finetune", "not implemented yet", "LOF"),
+        ("imputer=SAITS", "not implemented yet", "linear"),
+        ("asset=outlier_mask", "no asset 'outlier_mask'", "'outlier_masks'"),
+        ("stage=outliers", "no stage 'outliers'", "outlier_detection"),
         ("outlier=LOF,", "''", "LOF"),
     ],
 )
@@ -110,7 +122,7 @@ def test_a_selection_that_cannot_be_read_is_refused_by_term_and_remedy(
     demo: Grid, text: str, problem: str, remedy: str
 ) -> None:
     with pytest.raises((SelectionError, ConfigError)) as caught:
-        parse_selection(text, demo)
+        parse_selection(text, demo, ASSETS)
     assert "--select" in caught.value.where
     assert problem in caught.value.problem
     assert remedy in caught.value.remedy
@@ -119,7 +131,7 @@ def test_a_selection_that_cannot_be_read_is_refused_by_term_and_remedy(
 def test_a_method_that_the_study_does_not_list_is_refused_with_those_it_does() -> None:
     grid = grid_with(sub_grid(("OneClassSVM",), classification=("CatBoost",)))
     with pytest.raises(SelectionError) as caught:
-        parse_selection("outlier=LOF", grid)
+        parse_selection("outlier=LOF", grid, ASSETS)
     assert "does not offer 'LOF': its grids do not list it" in caught.value.problem
     assert caught.value.remedy == "It offers: OneClassSVM."
 
@@ -127,7 +139,7 @@ def test_a_method_that_the_study_does_not_list_is_refused_with_those_it_does() -
 def test_a_method_that_was_left_out_is_refused_with_the_reason() -> None:
     grid = grid_with(sub_grid("published", classification=("CatBoost",)), labels=None)
     with pytest.raises(SelectionError, match="the study declares no labels"):
-        parse_selection("classifier=CatBoost", grid)
+        parse_selection("classifier=CatBoost", grid, ASSETS)
 
 
 def test_methods_that_never_meet_in_one_pipeline_are_refused() -> None:
@@ -136,11 +148,11 @@ def test_methods_that_never_meet_in_one_pipeline_are_refused() -> None:
         sub_grid(("OneClassSVM",), ("linear",), classification=("XGBoost",)),
     )
     with pytest.raises(SelectionError, match="uses these methods together"):
-        parse_selection("outlier=LOF classifier=XGBoost", grid)
+        parse_selection("outlier=LOF classifier=XGBoost", grid, ASSETS)
 
 
 def test_the_paper_can_be_selected_by_every_published_name_once_it_is_implemented() -> None:
     grid = Grid(load_study("paper"), complete_registry())
     for name, axis in AXIS_NAMES.items():
         for method in {key.named(axis) for key in grid.pipelines}:
-            assert parse_selection(f"{name}={method}", grid).methods == {axis: (method,)}
+            assert parse_selection(f"{name}={method}", grid, ASSETS).methods == {axis: (method,)}
