@@ -144,18 +144,18 @@ def test_a_missing_file_is_named(methods: Path) -> None:
     assert caught.value.where == str(methods / "imputation.yaml")
 
 
-@pytest.mark.parametrize("name", ["UniTS-gt-finetune", "ensembleThresholded-MOMENT-TimesNet-UniTS-gt-finetune"])
+@pytest.mark.parametrize("name", ["SAITS", "ensemble-CSDI-MOMENT-SAITS"])
 def test_a_reserved_name_is_refused_with_what_is_there_instead(name: str) -> None:
     """Ensembles too: one member that is not there is enough."""
     registry = load_registry()
     with pytest.raises(ConfigError) as caught:
-        registry.require_implemented("outlier_detection", name, where="here")
+        registry.require_implemented("imputation", name, where="here")
     assert caught.value.where == "here"
     assert "not implemented yet" in caught.value.problem
     assert name in caught.value.problem
-    assert "configs/methods/outlier_detection.yaml" in caught.value.problem
-    assert "LOF" in caught.value.remedy
-    assert "UniTS" not in caught.value.remedy
+    assert "configs/methods/imputation.yaml" in caught.value.problem
+    assert "linear" in caught.value.remedy
+    assert "SAITS" not in caught.value.remedy
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:
