@@ -527,7 +527,7 @@ def test_no_module_of_the_product_can_unpickle() -> None:
     """The error of that name may be caught: torch raises it where it refuses what a checkpoint holds."""
     forbidden = {"pickle", "cloudpickle", "dill", "joblib", "shelve"}
     imported = {(file, name) for file, node in _product_nodes() for name in _imported_by(node)}
-    assert ("contract.py", "mlflow") in imported
+    assert any(file == "contract.py" and name.startswith("mlflow") for file, name in imported)
     unpickling = {(file, name) for file, name in imported if name.partition(".")[0] in forbidden}
     assert unpickling <= {("units_weights.py", "pickle.UnpicklingError")}
 
