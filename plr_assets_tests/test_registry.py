@@ -114,8 +114,23 @@ def test_only_ground_truth_is_an_oracle_and_it_says_what_it_needs() -> None:
         ("classification", lambda m: m["CatBoost"].pop("implementation"), "methods.CatBoost", "module:Class"),
         ("classification", lambda m: m["CatBoost"].update(implementation="nowhere"), "methods.CatBoost.impl", "docs/"),
         ("featurization", lambda m: m["simple"].update(requires=["luck"]), "methods.simple.requires.0", "docs/"),
+        (
+            "outlier_detection",
+            lambda m: m["UniTS-gt-finetune"].pop("pretrained"),
+            "methods.UniTS-gt-finetune.requires",
+            "under `pretrained`",
+        ),
+        (
+            "outlier_detection",
+            lambda m: m["TimesNet-gt"].update(profiles={"gpu": {"epoch": 9}}),
+            "methods.TimesNet-gt.profiles.gpu.epoch",
+            "'epochs'",
+        ),
     ],
-    ids=["unknown key", "missing key", "separator", "unknown member", "no code", "no module", "unknown need"],
+    ids=[
+        *("unknown key", "missing key", "separator", "unknown member", "no code", "no module", "unknown need"),
+        *("weights of no model", "unknown parameter of a profile"),
+    ],
 )
 def test_a_broken_entry_is_refused_by_file_key_and_remedy(
     methods: Path, axis: Axis, change: Edit, key: str, remedy: str
