@@ -160,9 +160,10 @@ def test_a_missing_file_is_named(methods: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["SAITS", "ensemble-CSDI-MOMENT-SAITS"])
-def test_a_reserved_name_is_refused_with_what_is_there_instead(name: str) -> None:
+def test_a_reserved_name_is_refused_with_what_is_there_instead(methods: Path, name: str) -> None:
     """Ensembles too: one member that is not there is enough."""
-    registry = load_registry()
+    edit(methods, "imputation", lambda m: m["SAITS"].update(implemented=False))
+    registry = load_registry(methods)
     with pytest.raises(ConfigError) as caught:
         registry.require_implemented("imputation", name, where="here")
     assert caught.value.where == "here"
