@@ -53,7 +53,7 @@ def draw_f1(metrics: pl.DataFrame, methods: Mapping[str, Method], *, synthetic: 
         panels[0].set_ylim(max(heights.values()) + 0.6, -0.6)
         panels[1].tick_params(labelleft=False)
         notes = ["evaluated on simulated recordings" if synthetic else "evaluated on clinical recordings"]
-        notes.append("open tick: as many flags by lot")
+        notes.append("grey tick: as many flags by lot")
         if honest < len(methods):
             notes.append(f"{DAGGER} uses the human masks that it is scored by: shown, never ranked")
         figure.supxlabel("   |   ".join(notes), fontsize=style.small_size)
