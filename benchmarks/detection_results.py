@@ -283,10 +283,13 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
 def marked(text: str, parts: Mapping[str, str]) -> str:
     """`text` with each part between its marks. Raises ValueError for a mark that is not there once."""
     for name, content in parts.items():
-        between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", flags=re.DOTALL)
-        text, times = between.subn(lambda m, content=content: m[1] + content + m[2], text)
+        first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        between = re.compile(f"{re.escape(first)}.*?{re.escape(last)}", flags=re.DOTALL)
+        times = len(between.findall(text))
         if times != 1:
             raise ValueError(f"the page has the marks of {name!r} {times} times, not once")
+        before, after = between.split(text)
+        text = f"{before}{first}{content}{last}{after}"
     return text
 
 
