@@ -100,7 +100,7 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
     """Fit the network's free parameters, in place; the weights of the best hold-out epoch are kept.
 
     The error is the mean square over samples with a target; on the hold-out always the same ones are hidden. Ends after
-    `patience` epochs without a better one. Call it inside `seeding.reproducible`.
+    `patience` epochs without a better one, counted once the learning rate falls. Call it inside `seeding.reproducible`.
     """
     import torch
 
@@ -142,7 +142,8 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
         )
         if error < best.error:
             best, kept = Fitted(epoch, error, epoch), copy.deepcopy(network.state_dict())
-        elif epoch - best.epoch >= schedule.patience:
+        # while the rate still rises, an epoch that is no better says nothing of what will follow when it falls
+        elif epoch - max(best.epoch, round(_WARM_UP * schedule.epochs)) >= schedule.patience:
             best = Fitted(best.epoch, best.error, epoch)
             break
     network.load_state_dict(kept)

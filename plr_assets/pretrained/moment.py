@@ -177,8 +177,9 @@ def _module_type() -> type[torch.nn.Module]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The library warns of what it was told, and logs at the root."""
-    root, level = logging.getLogger(), logging.getLogger().level
+    """The library warns of what it was told, and logs at the root, which gives the root a handler of its own."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers.copy()
     root.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -186,3 +187,4 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         root.setLevel(level)
+        root.handlers[:] = handlers
