@@ -89,7 +89,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The epoch whose weights were kept (1-based; 0: the weights at the start) and its hold-out error (MSE)."""
+    """The epoch whose weights were kept (1-based; 0: the weights at the start), its hold-out error (MSE), and how many
+    epochs it took to know."""
 
     epoch: int
     error: float
@@ -142,8 +143,9 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
         )
         if error < best.error:
             best, kept = Fitted(epoch, error, epoch), copy.deepcopy(network.state_dict())
-        elif epoch - best.epoch >= schedule.patience:
+        else:
             best = Fitted(best.epoch, best.error, epoch)
+        if epoch - best.epoch >= schedule.patience:
             break
     network.load_state_dict(kept)
     network.eval()
