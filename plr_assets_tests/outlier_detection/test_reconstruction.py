@@ -107,6 +107,7 @@ def test_truth_of_the_training_subjects_reaches_the_network_and_the_holdouts_onl
     opposite = replace(DEVELOPMENT, truth=np.where(rows, -DEVELOPMENT.truth, DEVELOPMENT.truth))
     stopped = fitted(opposite, patience=5, epochs=2)
     assert (stopped.centre_, stopped.spread_) == (one.centre_, one.spread_)
+    assert stopped.epoch_ == 0 < one.epoch_
     learned = replace(DEVELOPMENT, truth=np.where(rows, DEVELOPMENT.truth, -DEVELOPMENT.truth))
     assert weights(fitted(learned, patience=5, epochs=2).network_) != weights(one.network_)
 
@@ -221,7 +222,8 @@ def test_a_parameter_that_cannot_be_is_named_before_anything_is_trained(
 def pretrained(model: str, **more: Any) -> MomentDetector | UnitsDetector:
     kind = MomentDetector if model == "moment" else UnitsDetector
     return kind(**{"epochs": 1, "passes": 2, "block": 16, "seed": 5, **more}).fit(
-        DEVELOPMENT, weights=tiny_weights(model)  # type: ignore[arg-type]
+        DEVELOPMENT,
+        weights=tiny_weights(model),  # type: ignore[arg-type]
     )
 
 

@@ -40,7 +40,9 @@ def test_where_no_member_is_good_enough_each_is_named_with_its_score() -> None:
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0, 1), min_size=1, max_size=8), st.floats(0, 0.9))
-def test_voters_are_odd_good_enough_in_order_and_no_better_member_is_left_out(f1: dict[str, float], least: float) -> None:
+def test_voters_are_odd_good_enough_in_order_and_no_better_member_is_left_out(
+    f1: dict[str, float], least: float
+) -> None:
     if max(f1.values()) < least:
         with pytest.raises(DataError):
             voters(f1, least)
@@ -81,7 +83,8 @@ def test_the_choice_follows_development_recordings_only() -> None:
     rng = np.random.default_rng(0)
     dev = np.arange(4)
     found = {
-        name: (cohort.artefact & (rng.random(cohort.artefact.shape) < hit)) | (rng.random(cohort.artefact.shape) < wrong)
+        name: (cohort.artefact & (rng.random(cohort.artefact.shape) < hit))
+        | (rng.random(cohort.artefact.shape) < wrong)
         for name, hit, wrong in (("good", 0.9, 0.0), ("fair", 0.6, 0.01), ("bad", 0.02, 0.1))
     }
 

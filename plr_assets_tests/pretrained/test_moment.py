@@ -84,9 +84,7 @@ def test_a_configuration_spelt_as_on_the_hub_is_read(folder: Path) -> None:
 @torch.no_grad()
 def test_weights_without_the_vocabulary_that_is_never_looked_up_are_whole(folder: Path) -> None:
     expected = load_moment(folder)(SIGNAL, OBSERVED, OBSERVED)
-    tensors = {
-        name: tensor for name, tensor in load_file(folder / WEIGHTS_FILE).items() if "embed_tokens" not in name
-    }
+    tensors = {name: tensor for name, tensor in load_file(folder / WEIGHTS_FILE).items() if "embed_tokens" not in name}
     assert len(tensors) < len(load_file(folder / WEIGHTS_FILE))
     save_file(tensors, folder / WEIGHTS_FILE)
     with reproducible(99):
