@@ -51,9 +51,14 @@ def test_states_and_threads_are_left_as_they_were(threads: int) -> None:
 def test_they_are_put_back_after_an_error_and_after_one_within_another() -> None:
     torch.set_num_threads(2)
     before = states()
-    with pytest.raises(ZeroDivisionError), reproducible(1):
-        draws()
-        _ = 1 / 0
+
+    def break_off() -> None:
+        with reproducible(1):
+            draws()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
     assert states() == before
     with reproducible(1):
         draws()

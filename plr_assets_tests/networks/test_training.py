@@ -27,7 +27,7 @@ class Small(torch.nn.Module):
             torch.nn.Linear(2 * LENGTH, 16), torch.nn.GELU(), torch.nn.Dropout(0.2), torch.nn.Linear(16, LENGTH)
         )
 
-    def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+    def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         out: torch.Tensor = self.layers(torch.cat([signal, visible], dim=1))
         return out
 
@@ -133,7 +133,7 @@ def test_training_to_fill_never_learns_to_copy() -> None:
             super().__init__()
             self.gain = torch.nn.Parameter(torch.zeros(()))
 
-        def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+        def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
             return self.gain * signal
 
     gains = {}
@@ -153,7 +153,7 @@ def test_the_hold_out_error_is_the_mean_square_over_what_is_judged_whatever_the_
             super().__init__()
             self.value = torch.nn.Parameter(torch.tensor(0.5))
 
-        def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+        def forward(self, signal: torch.Tensor, observed: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
             return self.value.expand_as(signal)
 
     judged, holdout = examples(7).valid, examples(7)

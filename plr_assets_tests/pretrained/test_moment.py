@@ -143,7 +143,7 @@ def cut(folder: Path) -> None:
         (lambda folder: (folder / CONFIG_FILE).unlink(), CONFIG_FILE, "there is no config.json"),
         (lambda folder: (folder / CONFIG_FILE).write_text("{"), CONFIG_FILE, "not JSON"),
         (lambda folder: (folder / CONFIG_FILE).write_text("[]"), CONFIG_FILE, "no MOMENT configuration"),
-        (lambda folder: shutil.rmtree(folder), CONFIG_FILE, "there is no config.json"),
+        (shutil.rmtree, CONFIG_FILE, "there is no config.json"),
         (configure(seq_len=256), CONFIG_FILE, "'seq_len': 256"),
         (configure(patch_len=16, patch_stride_len=16), CONFIG_FILE, "'patch_len': 16"),
         (no_t5, CONFIG_FILE, "lacks t5_config"),

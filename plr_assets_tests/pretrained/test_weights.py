@@ -52,6 +52,7 @@ def test_without_a_network_the_hubs_weights_are_asked_for_and_nothing_is_made_up
     assert not target.exists() or not list(target.iterdir())
 
 
+@pytest.mark.slow
 def test_the_environment_variable_of_the_hub_is_obeyed(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from plr_assets.pretrained.weights import obtain_moment\n"
