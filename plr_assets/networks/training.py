@@ -89,7 +89,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The epoch whose weights were kept (1-based; 0: the weights at the start) and its hold-out error (MSE)."""
+    """The epoch whose weights were kept (1-based; 0: the weights at the start), its hold-out error (MSE), and how many
+    epochs it took to know."""
 
     epoch: int
     error: float
@@ -142,9 +143,10 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
         )
         if error < best.error:
             best, kept = Fitted(epoch, error, epoch), copy.deepcopy(network.state_dict())
-        # while the rate still rises, an epoch that is no better says nothing of what will follow when it falls
-        elif epoch - max(best.epoch, round(_WARM_UP * schedule.epochs)) >= schedule.patience:
+        else:
             best = Fitted(best.epoch, best.error, epoch)
+        # while the rate still rises, an epoch that is no better says nothing of what will follow when it falls
+        if epoch - max(best.epoch, round(_WARM_UP * schedule.epochs)) >= schedule.patience:
             break
     network.load_state_dict(kept)
     network.eval()
