@@ -175,7 +175,7 @@ def test_pretraining_says_so_repeats_to_the_byte_and_leaves_no_start_as_it_was(t
 
 def test_pretraining_that_learns_nothing_is_an_error_and_no_weights(tmp_path: Path) -> None:
     frozen = TINY_UNITS.model_copy(update={"pretraining": QUICK.model_copy(update={"learning_rate": 1e-30})})
-    with pytest.raises(ValueError, match="never beat its random start"):
+    with pytest.raises(ConfigError, match="no epoch was better than the random weights"):
         obtain_units(frozen, None, tmp_path, seed=3)
     assert not list(tmp_path.iterdir())
 
