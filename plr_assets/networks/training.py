@@ -73,7 +73,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast. at least `hidden_share` of each window is hidden while it learns (whole runs).
+    """How long and how fast. At least `hidden_share` of each window is hidden while it learns (whole runs).
 
     hidden_only   what is seen does not count: the task is to fill (pretraining), not to tell signal from artefact.
     """
