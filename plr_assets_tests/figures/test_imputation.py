@@ -17,7 +17,7 @@ from plr_assets_tests.builders import make_recordings
 from plr_assets_tests.figures.pages import assert_good_page, texts
 
 PLACES = ("better quartile", "median", "worst")
-LONG = "What was put into gaps: Ensemble of six outlier detectors and of seven → ensemble-CSDI-MOMENT-SAITS-TimesNet"
+LONG = "What was put into gaps: Ensemble of six outlier detectors → Ensemble of four imputers"
 
 
 def imputed(n: int = 3, *, with_band: bool = True) -> tuple[Recordings, Imputed]:
