@@ -477,6 +477,12 @@ PREDICTIONS = Table(
         Column("y_prob", "float64", "mean out-of-bag probability", minimum=0, maximum=1),
         Column("y_prob_sd", "float64", "standard deviation over iterations; none with one", nullable=True, minimum=0),
         Column("n_out_of_bag", "int64", "iterations in which the recording was out of bag", minimum=1),
+        Column(
+            "flagged",
+            "boolean",
+            "a feature of it has a gap longer than the study's `gaps.longest_s`; missing: not known",
+            nullable=True,
+        ),
     ),
     ("pipeline", "recording"),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import groupby
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plr_assets.defs.featurization import features
+from plr_assets.errors import DataError
 from plr_assets.featurization.coverage import feature_coverage
 from plr_assets.featurization.scoring import feature_error, score_features
 from plr_assets.featurization.windowed import WindowedFeatures
-from plr_assets.recordings.table import Mask, Recordings, Signal
+from plr_assets.grid import PipelineKey
+from plr_assets.recordings.table import Mask, Recordings, Signal, signal_column
 from plr_assets.registry import load_registry
 from plr_assets.schemas import FEATURE_COVERAGE, validate
 from plr_assets.subject_bootstrap import subject_weights
@@ -94,6 +99,26 @@ def test_rows_come_by_recording_then_feature() -> None:
     table = coverage(masked()[0])
     assert table["recording"].to_list() == [name for name in RECORDINGS.recording for _ in range(8)]
     assert table["feature"].to_list() == list(SIMPLE.windows(RECORDINGS)) * 6
+
+
+def test_features_of_a_signal_that_changed_where_it_was_not_masked_are_refused() -> None:
+    """A run that was logged from outside may be wrong; nothing is computed from it."""
+    mask, signal = masked()
+    filled = np.where(mask, signal, RECORDINGS.pupil)
+
+    def task(signal: Signal) -> Any:
+        tables = {
+            "recordings": RECORDINGS.to_frame(),
+            "imputed_signals": pl.DataFrame({"signal": signal_column(signal)}),
+            "outlier_masks": pl.DataFrame({"mask": signal_column(mask)}),
+        }
+        key = PipelineKey(outlier_detection="LOF", imputation="linear", featurization="simple")
+        return SimpleNamespace(table=lambda name, _="": tables[name], key=key)
+
+    row, t = np.argwhere(~mask)[11]
+    filled[row, t] += np.float32(0.5)
+    with pytest.raises(DataError, match=r"LOF__linear.*1 samples differ"):
+        features.compute(task(filled))
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------
