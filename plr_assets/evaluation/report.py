@@ -47,7 +47,7 @@ def evaluate_pipeline(
 
     bootstrap, cases   `schemas.BOOTSTRAP_RESULTS` and `schemas.BOOTSTRAP_CASES`; their rows may come in any order.
     methods            axis -> method, for the four axes.
-    flagged            recordings with a feature that rests on a long gap; None: not known. They are scored as all others.
+    flagged            recordings with a feature that rests on a long gap, scored as all others; None: not known.
     Raises DataError, naming iteration or recording, where the tables contradict each other, test what was trained, or
     leave a recording that was never out of bag. Missing values mean: not defined by these data.
     """
