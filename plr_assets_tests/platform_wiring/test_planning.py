@@ -118,11 +118,12 @@ def test_a_limit_that_only_flags_publishes_the_verdicts_again_and_nothing_else(l
     assert to_do(lab.plans(study)) == set()
 
 
+@pytest.mark.slow
 def test_a_limit_of_gaps_is_told_anew_and_no_classifier_runs_again(lab: Lab) -> None:
     before = lab.digests()
     study = lab.study(gaps={"longest_s": 0.05})
     science = {asset.name for asset in ASSETS if asset.stage.name != "figures"}
-    ran = computed(lab.run(study, only=tuple(science)))
+    ran = computed(lab.run(study, "outlier=LOF imputer=linear classifier=XGBoost", only=tuple(science)))
     assert {"features", "evaluation", "predictions", "feature_metrics"} <= ran
     assert not ran & {"imputed_signals", "bootstrap_results", "imputation_metrics"}
     after = lab.digests()
