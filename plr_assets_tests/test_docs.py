@@ -196,7 +196,7 @@ def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "required"
-    if isinstance(value, BaseModel) and len(type(value).model_fields) > 3:
+    if isinstance(value, BaseModel) and (len(dict(value)) > 3 or any(isinstance(v, BaseModel) for _, v in value)):
         return "each key's own"
     plain = to_jsonable_python(value)
     written = (

@@ -73,7 +73,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast. `hidden_share` of each window is hidden from the network while it learns.
+    """How long and how fast. At least `hidden_share` of each window is hidden while it learns (whole runs).
 
     hidden_only   what is seen does not count: the task is to fill (pretraining), not to tell signal from artefact.
     """
@@ -89,7 +89,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The epoch whose weights were kept (1-based; 0: the weights at the start) and its hold-out error (MSE)."""
+    """The epoch whose weights were kept (1-based; 0: the weights at the start), its hold-out error (MSE), and how many
+    epochs it took to know."""
 
     epoch: int
     error: float
@@ -100,7 +101,7 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
     """Fit the network's free parameters, in place; the weights of the best hold-out epoch are kept.
 
     The error is the mean square over samples with a target; on the hold-out always the same ones are hidden. Ends after
-    `patience` epochs without a better one. Call it inside `seeding.reproducible`.
+    `patience` epochs without a better one, counted once the learning rate falls. Call it inside `seeding.reproducible`.
     """
     import torch
 
@@ -142,8 +143,10 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
         )
         if error < best.error:
             best, kept = Fitted(epoch, error, epoch), copy.deepcopy(network.state_dict())
-        elif epoch - best.epoch >= schedule.patience:
+        else:
             best = Fitted(best.epoch, best.error, epoch)
+        # while the rate still rises, an epoch that is no better says nothing of what will follow when it falls
+        if epoch - max(best.epoch, round(_WARM_UP * schedule.epochs)) >= schedule.patience:
             break
     network.load_state_dict(kept)
     network.eval()
