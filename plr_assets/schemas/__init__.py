@@ -29,7 +29,11 @@ from plr_assets.schemas.results import (
     ROC_CURVES,
 )
 from plr_assets.schemas.signals import (
+    FEATURE_COVERAGE,
+    FEATURE_METRICS,
     FEATURES,
+    IMPUTATION_ERRORS,
+    IMPUTATION_METRICS,
     OUTLIER_AGREEMENT,
     OUTLIER_MASKS,
     OUTLIER_METRICS,
@@ -54,6 +58,10 @@ __all__ = [
     "ESSENTIAL_METRICS",
     "EVALUATION_TABLES",
     "FEATURES",
+    "FEATURE_COVERAGE",
+    "FEATURE_METRICS",
+    "IMPUTATION_ERRORS",
+    "IMPUTATION_METRICS",
     "OUTLIER_AGREEMENT",
     "OUTLIER_MASKS",
     "OUTLIER_METRICS",

@@ -5,7 +5,7 @@ Belongs here: declarations. Does not belong here: estimating what they hold (`pl
 
 from __future__ import annotations
 
-from plr_assets.schemas.signals import OUTLIER_METRICS
+from plr_assets.schemas.signals import FEATURE_METRICS, IMPUTATION_METRICS, OUTLIER_METRICS
 from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
 
 _PIPELINE = Column("pipeline", "string", "featurization__outlier__imputation__classifier")
@@ -88,6 +88,12 @@ PREDICTIONS = Table(
         Column("y_prob", "float64", "mean out-of-bag probability", minimum=0, maximum=1),
         Column("y_prob_sd", "float64", "standard deviation over iterations; none with one", nullable=True, minimum=0),
         Column("n_out_of_bag", "int64", "iterations in which the recording was out of bag", minimum=1),
+        Column(
+            "flagged",
+            "boolean",
+            "a feature of it has a gap longer than the study's `gaps.longest_s`; missing: not known",
+            nullable=True,
+        ),
     ),
     ("pipeline", "recording"),
 )
@@ -155,4 +161,4 @@ EVALUATION_TABLES = (
 )
 
 # The tables of the results database.
-DATABASE_TABLES = (*EVALUATION_TABLES, OUTLIER_METRICS)
+DATABASE_TABLES = (*EVALUATION_TABLES, OUTLIER_METRICS, IMPUTATION_METRICS, FEATURE_METRICS)
