@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from plr_assets.defs.data_import import cohort_split, recordings
 from plr_assets.defs.outlier_detection import outlier_masks
+from plr_assets.defs.pretrained import moment_weights, weights_of
 from plr_assets.defs.stages import IMPUTATION
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
@@ -34,13 +35,19 @@ def _members(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:
     keys=lambda grid: grid.imputers,
     axes=(AXIS,),
     method_axis=AXIS,
-    reads=[reads(cohort_split, "development")],
+    reads=[
+        reads(cohort_split, "development"),
+        reads(moment_weights, "weights", weights_of(AXIS, "moment")),
+    ],
+    seeded=True,
 )
 def imputers(task: Task) -> Product:
     """Each imputation method, fitted once on the development recordings, whatever mask it is applied to."""
     from plr_assets.recordings.table import Recordings
 
-    imputer = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")))
+    model = task.entry.pretrained
+    start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
+    imputer = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")), **start)
     return Product(folders={"model": imputer.save})
 
 
@@ -53,17 +60,14 @@ def imputers(task: Task) -> Product:
     tables={"reconstructions": RECONSTRUCTIONS},
 )
 def reconstructions(task: Task) -> Product:
-    """What one imputation method puts in the place of the samples that one mask hides."""
-    import polars as pl
-
-    from plr_assets.recordings.table import Recordings, signal_array, signal_column
+    """What one imputation method puts in the place of the samples that one mask hides, and how sure it is of it."""
+    from plr_assets.imputation.tables import reconstruction_frame
+    from plr_assets.recordings.table import Recordings, signal_array
 
     cohort = Recordings.from_frame(task.table("recordings"))
     (imputer,) = task.fitted("imputers").values()
-    values = imputer.reconstruct(cohort, signal_array(task.table("outlier_masks")["mask"]))
-    return Product(
-        tables={"reconstructions": pl.DataFrame({"recording": cohort.recording, "signal": signal_column(values)})}
-    )
+    found = imputer.reconstruct_with_limits(cohort, signal_array(task.table("outlier_masks")["mask"]))
+    return Product(tables={"reconstructions": reconstruction_frame(cohort.recording, found)})
 
 
 @stage_asset(

@@ -1,6 +1,6 @@
 """Ensembles of imputers.
 
-Belongs here: combining signals. Does not belong here: choosing the members (the registry does).
+Belongs here: combining signals and their limits. Does not belong here: choosing the members (the registry does).
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plr_assets.recordings.table import Signal
+from plr_assets.recordings.table import Mask, Signal
+
+# Ends of a 90 % interval lie this many standard deviations from the mean of a normal distribution.
+_NORMAL_90 = 1.6449
 
 
 def mean_of_members(signals: Sequence[Signal]) -> Signal:
@@ -26,3 +29,28 @@ def mean_of_members(signals: Sequence[Signal]) -> Signal:
             raise ValueError(f"a member's signal has shape {signal.shape}, the first {total.shape}")
         total += signal
     return np.asarray((total / len(signals)).astype(np.float32))
+
+
+def limits_of_members(
+    signals: Sequence[Signal], limits: Sequence[tuple[Signal, Signal] | None], mask: Mask
+) -> tuple[Signal, Signal] | None:
+    """(n, T) float32 each: 5 % and 95 % limits of the members' mean, NaN where not `mask`; None of one member without.
+
+    The members are taken as a mixture of equal shares, each a normal distribution about its own value, and the mixture
+    as one normal distribution (Lakshminarayanan et al. 2017, arXiv 1612.01474): its variance is the mean of theirs plus
+    the variance of their values. A member without limits counts with the mean variance of those that have some; one
+    method alone keeps its own. Raises ValueError as `mean_of_members`.
+    """
+    mean = mean_of_members(signals)
+    if len(signals) == 1:
+        return limits[0]
+    known = [pair for pair in limits if pair is not None]
+    between = np.var(np.stack(signals).astype(np.float64), axis=0)
+    within = np.zeros(mean.shape)
+    for lower, upper in known:
+        within += np.square((upper.astype(np.float64) - lower) / 2 / _NORMAL_90) / len(known)
+    half = _NORMAL_90 * np.sqrt(between + within)
+    return (
+        np.where(mask, mean - half, np.nan).astype(np.float32),
+        np.where(mask, mean + half, np.nan).astype(np.float32),
+    )

@@ -56,6 +56,9 @@ class SAITSImputer(WindowedImputer):
             attn_dropout=self.attn_dropout,
         )
 
-    def _draw(self, gapped: Gapped) -> Signal:
+    def _fill_and_draw(self, gapped: Gapped, limits: bool) -> tuple[Signal, Signal | None]:
+        filled = self._fill(gapped)
+        if not (limits and self.draws):
+            return filled, None
         with dropping(self.network_):
-            return np.stack([self._fill(gapped) for _ in range(self.draws)])
+            return filled, np.stack([self._fill(gapped) for _ in range(self.draws)])

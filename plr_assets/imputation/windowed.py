@@ -92,9 +92,10 @@ class WindowedImputer(Imputer):
         """What it is trained for; `count` windows make a recording."""
         return FillGaps(count, self.hidden_share)
 
-    def _draw(self, gapped: Gapped) -> Signal:
-        """(draws, len(used), L) fillings of one recording, standardised; random as torch's generator is set."""
-        raise NotImplementedError(f"{type(self).__name__} has no draws")
+    def _fill_and_draw(self, gapped: Gapped, limits: bool) -> tuple[Signal, Signal | None]:  # noqa: ARG002
+        """As `_fill`, and `draws` such fillings (draws, len(used), L) where `limits` are asked for and the method has
+        some; random as torch's generator is set."""
+        return self._fill(gapped), None
 
     def _fill(self, gapped: Gapped) -> Signal:
         """(len(used), L) the windows a network is to fill, rebuilt, standardised."""
@@ -185,7 +186,7 @@ class WindowedImputer(Imputer):
     def _reconstruct(self, hidden: Recordings) -> Signal:
         values = np.empty(hidden.pupil.shape, dtype=np.float32)
         for row, pupil in enumerate(hidden.pupil):
-            values[row] = self._one(pupil)
+            values[row] = self._one(pupil, limits=False)[0]
         return values
 
     def _reconstruct_with_limits(self, hidden: Recordings) -> Reconstruction:
@@ -193,28 +194,28 @@ class WindowedImputer(Imputer):
             return Reconstruction(self._reconstruct(hidden))
         signal, half = np.empty(hidden.pupil.shape, np.float32), np.empty(hidden.pupil.shape, np.float32)
         for row, pupil in enumerate(hidden.pupil):
-            signal[row], half[row] = self._one_with_limits(pupil)
+            signal[row], half[row] = self._one(pupil, limits=True)
         return Reconstruction(signal, signal - half, signal + half)
 
-    def _one(self, pupil: Signal) -> NDArray[np.float64]:
-        """(T,) %: one recording, filled; what comes out depends on nothing but the recording."""
-        gapped = self._gapped(pupil)
-        if not gapped.used.size:
-            return self._in_percent(gapped, gapped.lines, pupil)
-        with reproducible(self._seed_of(pupil)):
-            return self._in_percent(gapped, self._with(gapped, self._fill(gapped)), pupil)
+    def _one(self, pupil: Signal, limits: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(T,) one recording, filled, and half the length of its intervals (0 without), both in %.
 
-    def _one_with_limits(self, pupil: Signal) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(T,) one recording, filled, and half the length of its intervals, both in %."""
-        signal, gapped = self._one(pupil), self._gapped(pupil)
-        usual = np.full(pupil.shape, self.line_error_ * self.spread_)
-        if gapped.used.size:
-            with reproducible(self._seed_of(pupil)):
-                drawn = [self._in_percent(gapped, self._with(gapped, draw), pupil) for draw in self._draw(gapped)]
+        What comes out depends on nothing but the recording.
+        """
+        gapped = self._gapped(pupil)
+        half = np.full(pupil.shape, _NORMAL_90 * self.line_error_ * self.spread_)
+        if not gapped.used.size:
+            return self._in_percent(gapped, gapped.lines, pupil), half
+        with reproducible(self._seed_of(pupil)):
+            filled, draws = self._fill_and_draw(gapped, limits)
+        signal = self._in_percent(gapped, self._with(gapped, filled), pupil)
+        if draws is not None:
+            drawn = [self._in_percent(gapped, self._with(gapped, draw), pupil) for draw in draws]
             spread = np.std(drawn, axis=0, ddof=1)
             # where no network has filled, draws do not differ: the usual error of a line is what is known
-            usual = np.where(spread > 0, np.maximum(spread, _LEAST_SPREAD * self.spread_), usual)
-        return signal, _NORMAL_90 * self.stretch_ * usual
+            spread = np.maximum(spread, _LEAST_SPREAD * self.spread_)
+            half = np.where(np.ptp(drawn, axis=0) > 0, _NORMAL_90 * self.stretch_ * spread, half)
+        return signal, half
 
     def _seed_of(self, pupil: Signal) -> int:
         return integer_seed(self.seed, type(self).__name__, hashlib.sha256(pupil.tobytes()).hexdigest())

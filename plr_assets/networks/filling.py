@@ -108,10 +108,16 @@ class FillGaps:
                 rows = np.arange(first, min(first + batch_size, len(examples)))
                 visible, asked = self._asked(examples, rows, hidden[rows])
                 if asked.any():
-                    rebuilt = _stages(network, examples, rows, visible)[-1]
+                    rebuilt = self._rebuilt(network, examples, rows, visible)
                     total += float(_error(rebuilt, examples, rows, asked)) * int(asked.sum())
                     count += int(asked.sum())
         return total / max(count, 1)
+
+    def _rebuilt(
+        self, network: torch.nn.Module, examples: Examples, rows: NDArray[np.intp], visible: Mask
+    ) -> torch.Tensor:
+        """(rows, length): what is judged."""
+        return _stages(network, examples, rows, visible)[-1]
 
     def _asked(self, examples: Examples, rows: NDArray[np.intp], hidden: Mask) -> tuple[Mask, Mask]:
         """Samples that are visible, and those that are asked for; of windows with nothing visible, none."""

@@ -99,6 +99,25 @@ def build_moment(config: Mapping[str, Any]) -> torch.nn.Module:
     return Moment()
 
 
+def filling(network: torch.nn.Module, *, lines: bool) -> torch.nn.Module:
+    """MOMENT `network` as a filler of gaps in windows that hold straight lines where samples are hidden.
+
+    lines   they are shown as if they were seen, and MOMENT corrects them; else hidden samples' patches are mask tokens.
+    """
+    import torch
+
+    class Filling(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.moment = network
+
+        def forward(self, signal: torch.Tensor, inside: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+            rebuilt: torch.Tensor = self.moment(signal, inside, inside if lines else visible)
+            return rebuilt
+
+    return Filling()
+
+
 def head_only(network: torch.nn.Module) -> torch.nn.Module:
     """`network`, with nothing but the head left to be trained."""
     for name, parameter in network.named_parameters():
