@@ -302,8 +302,93 @@ RECONSTRUCTIONS = Table(
 SIGNALS = Table(
     "signals",
     "Pupil signals without gaps: the recording at unmasked samples, the method's values at masked ones.",
-    (_RECORDING, Column("signal", "signal", "pupil", "%")),
+    (
+        _RECORDING,
+        Column("signal", "signal", "pupil", "%"),
+        Column("lower", "signal", "lower limit of the 90 % band; NaN at unmasked samples", "%", nullable=True),
+        Column("upper", "signal", "upper limit of the 90 % band; NaN at unmasked samples", "%", nullable=True),
+    ),
     ("recording",),
+)
+
+IMPUTATION_ERRORS = Table(
+    "imputation_errors",
+    "One row a scored recording: how far imputed values are from ground truth. Missing where there is none.",
+    (
+        _RECORDING,
+        _SUBJECT,
+        Column("n_masked", "int64", "samples that were imputed", minimum=0),
+        Column("n_gaps", "int64", "runs of them", minimum=0),
+        Column("longest_gap_s", "float64", "the longest run", "s", minimum=0),
+        Column("mae", "float64", "mean absolute error at masked samples", "%", nullable=True, minimum=0),
+        Column("rmse", "float64", "root of the mean squared error there", "%", nullable=True, minimum=0),
+        Column("bias", "float64", "mean of imputed - truth there", "%", nullable=True),
+        Column(
+            "coverage_90", "float64", "share of true values within the 90 % band", nullable=True, minimum=0, maximum=1
+        ),
+    ),
+    ("recording",),
+)
+
+_SCORES = (
+    Column("value", "float64", "of all scored recordings, pooled", nullable=True),
+    Column("lower", "float64", "2.5 % point of a bootstrap by subject", nullable=True),
+    Column("upper", "float64", "97.5 % point of a bootstrap by subject", nullable=True),
+)
+
+IMPUTATION_METRICS = Table(
+    "imputation_metrics",
+    "One row an outlier method, imputation method, stratum and metric: errors of imputed values.",
+    (
+        Column("outlier_detection", "string", "method that masked"),
+        Column("imputation", "string", "method that imputed"),
+        Column("oracle", "boolean", "imputes ground truth itself: shown, never ranked"),
+        Column("synthetic", "boolean", "computed from simulated recordings"),
+        Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES),
+        Column("stratum", "string", "`all`, a gap's duration (`gap:...`), the light (`phase:...`, `light:...`), both"),
+        Column("metric", "string", "what is measured"),
+        *_SCORES,
+        Column("n", "int64", "samples that are measured", minimum=0),
+    ),
+    ("outlier_detection", "imputation", "stratum", "metric"),
+)
+
+FEATURE_COVERAGE = Table(
+    "feature_coverage",
+    "One row a recording and feature: how much of the feature's window was recorded, and how much was imputed.",
+    (
+        _RECORDING,
+        Column("feature", "string", "column of `features`"),
+        Column(
+            "coverage",
+            "float64",
+            "unmasked samples of its window, of all; missing: no value",
+            nullable=True,
+            minimum=0,
+            maximum=1,
+        ),
+        Column("longest_gap_s", "float64", "longest masked run within its window", "s", nullable=True, minimum=0),
+        Column("flagged", "boolean", "the longest gap is longer than the study's `gaps.longest_s`"),
+    ),
+    ("recording", "feature"),
+)
+
+FEATURE_METRICS = Table(
+    "feature_metrics",
+    "One row a featurization, outlier method, imputation method, feature and metric: errors carried into features.",
+    (
+        Column("featurization", "string", "method"),
+        Column("outlier_detection", "string", "method that masked"),
+        Column("imputation", "string", "method that imputed"),
+        Column("oracle", "boolean", "imputes ground truth itself: shown, never ranked"),
+        Column("synthetic", "boolean", "computed from simulated recordings"),
+        Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES),
+        Column("feature", "string", "column of `features`"),
+        Column("metric", "string", "what is measured"),
+        *_SCORES,
+        Column("n", "int64", "recordings in which the feature has a value", minimum=0),
+    ),
+    ("featurization", "outlier_detection", "imputation", "feature", "metric"),
 )
 
 FEATURES = Table(
@@ -459,4 +544,4 @@ EVALUATION_TABLES = (
 )
 
 # The tables of the results database.
-DATABASE_TABLES = (*EVALUATION_TABLES, OUTLIER_METRICS)
+DATABASE_TABLES = (*EVALUATION_TABLES, OUTLIER_METRICS, IMPUTATION_METRICS, FEATURE_METRICS)

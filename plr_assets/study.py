@@ -203,6 +203,14 @@ class QualityLimits(_Strict):
         return self
 
 
+class Gaps(_Strict):
+    """What is said of features whose windows were imputed in part."""
+
+    longest_s: float = Field(
+        default=1.0, gt=0, description="s; a feature is flagged where more is imputed in one piece within its window"
+    )
+
+
 class Simulation(_Strict):
     """How many recordings to simulate. Only for studies of origin `synthetic`."""
 
@@ -319,6 +327,7 @@ class Study(_Strict):
     stimuli: tuple[DeclaredStimulus, ...] | None = Field(default=None, description="none: read from the files")
     baseline: Baseline
     quality: QualityLimits = Field(default=QualityLimits(), description="which recordings are flagged or refused")
+    gaps: Gaps = Field(default=Gaps(), description="which features are flagged for what was imputed in them")
     simulation: Simulation | None = None
     labels: tuple[str, str] | None = Field(
         default=None, description="(negative, positive) class_label; none: no labels"

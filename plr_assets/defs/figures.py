@@ -145,7 +145,12 @@ def detection_figures(task: Task) -> Product:
     FIGURES,
     keys=lambda grid: grid.imputed_signals,
     axes=("outlier_detection", "imputation"),
-    reads=[reads(recordings), reads(outlier_masks), reads(imputed_signals)],
+    reads=[
+        reads(recordings),
+        reads(outlier_masks),
+        reads(imputed_signals),
+        reads(imputed_signals, "imputation_errors"),
+    ],
     configuration=_configuration,
     exports={"figure": "figures/signals"},
     kinds=("matplotlib", "mlflow"),
@@ -153,22 +158,57 @@ def detection_figures(task: Task) -> Product:
 def signal_figures(task: Task) -> Product:
     """Three recordings before and after cleaning: as recorded, what was masked, what was put there, the truth.
 
-    The recordings are the same for every method: those with few, middling and many missing samples.
+    With ground truth they are the evaluated recordings at the better quartile, the median and the maximum of the
+    method's error, and beside each is its worst gap; without it, those with few, middling and many missing samples, the
+    same for every method.
     """
+    from plr_assets.figures.imputation import draw_imputation
     from plr_assets.figures.style import load_figures_config
     from plr_assets.figures.traces import draw_traces
-    from plr_assets.recordings.table import Recordings, signal_array
+    from plr_assets.imputation.errors import Imputed, typical_recordings, worst_gaps
+    from plr_assets.recordings.table import Recordings, optional_signal, signal_array
 
-    cohort = Recordings.from_frame(task.table("recordings"))
-    rows = _by_missing_samples(cohort)
+    cohort, signals = Recordings.from_frame(task.table("recordings")), task.table("imputed_signals")
+    errors = task.table("imputed_signals", "imputation_errors")
+    chosen, config = typical_recordings(errors), load_figures_config()
+    rows = [cohort.recording.index(name) for name in chosen.values()] or _by_missing_samples(cohort)
     shown = cohort.take(rows)
-    mask = signal_array(task.table("outlier_masks")["mask"])[rows]
-    signal = signal_array(task.table("imputed_signals")["signal"])[rows]
-    config = load_figures_config()
-    title = f"{config.figures['traces'].title}: {_named(task)}"
-    figure = draw_traces(shown, mask, signal, title=title, synthetic=task.study.synthetic, style=config.style)
-    plotted = {"recording": shown.recording, "time": shown.time, "pupil": shown.pupil, "mask": mask, "signal": signal}
-    return _product(task, figure, str(task.key), {**plotted, "truth": shown.truth})
+    signals, masks = signals[rows], task.table("outlier_masks")[rows]
+    imputed = Imputed(
+        signal=signal_array(signals["signal"]),
+        mask=signal_array(masks["mask"]),
+        lower=optional_signal(signals, "lower"),
+        upper=optional_signal(signals, "upper"),
+    )
+    title = f"{config.figures['imputation' if chosen else 'traces'].title}: {_named(task)}"
+    look: dict[str, Any] = {"title": title, "synthetic": task.study.synthetic, "style": config.style}
+    if chosen:
+        numbers = [errors.filter(recording=name).row(0, named=True) for name in chosen.values()]
+        band = None if imputed.lower is None or imputed.upper is None else (imputed.lower, imputed.upper)
+        figure = draw_imputation(
+            shown,
+            imputed.mask,
+            imputed.signal,
+            errors=numbers,
+            places=list(chosen),
+            gaps=worst_gaps(imputed, shown),
+            band=band,
+            **look,
+        )
+    else:
+        figure = draw_traces(shown, imputed.mask, imputed.signal, **look)
+    plotted = {
+        "recording": shown.recording,
+        "places": list(chosen),
+        "time": shown.time,
+        "pupil": shown.pupil,
+        "mask": imputed.mask,
+        "signal": imputed.signal,
+        "lower": imputed.lower,
+        "upper": imputed.upper,
+        "truth": shown.truth,
+    }
+    return _product(task, figure, str(task.key), plotted)
 
 
 @stage_asset(

@@ -16,7 +16,7 @@ from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import Task, reads, stage_asset
 from plr_assets.registry import Axis
-from plr_assets.schemas import RECONSTRUCTIONS, SIGNALS
+from plr_assets.schemas import IMPUTATION_ERRORS, IMPUTATION_METRICS, RECONSTRUCTIONS, SIGNALS
 
 AXIS: Axis = "imputation"
 AXES: tuple[Axis, ...] = ("outlier_detection", "imputation")
@@ -81,33 +81,81 @@ def reconstructions(task: Task) -> Product:
         reads(outlier_masks),
         reads(reconstructions, keys=_members),
     ],
-    tables={"imputed_signals": SIGNALS},
+    tables={
+        "imputed_signals": SIGNALS,
+        "imputation_errors": IMPUTATION_ERRORS,
+        "imputation_metrics": IMPUTATION_METRICS,
+    },
+    seeded=True,
 )
 def imputed_signals(task: Task) -> Product:
     """Pupil signals without gaps: the recording where it is not masked, the method's values where it is.
 
     An ensemble is the mean of its members; `pupil-gt` puts ground truth at masked samples, and only there. Errors are
-    measured at masked samples of evaluated recordings.
+    measured at masked samples of evaluated recordings: by gap length and light, with intervals of a bootstrap by
+    subject. A method that says how sure it is has the limits of its 90 % band beside the signal, and their coverage.
     """
     import polars as pl
 
     from plr_assets.imputation.base import splice
+    from plr_assets.imputation.errors import Imputed, changed_samples, per_recording
     from plr_assets.imputation.mean import mean_of_members
     from plr_assets.imputation.scoring import score_imputation
     from plr_assets.imputation.truth import fill_with_truth
     from plr_assets.recordings.roles import scored_rows
-    from plr_assets.recordings.table import Recordings, signal_array, signal_column
+    from plr_assets.recordings.table import (
+        Recordings,
+        optional_signal,
+        optional_signal_column,
+        signal_array,
+        signal_column,
+    )
 
     cohort = Recordings.from_frame(task.table("recordings"))
     mask = signal_array(task.table("outlier_masks")["mask"])
+    members = list(task.tables("reconstructions").values())
     if task.entry.oracle:
         signal = fill_with_truth(cohort, mask)
     else:
-        members = [signal_array(frame["signal"]) for frame in task.tables("reconstructions").values()]
-        signal = splice(cohort, mask, mean_of_members(members))
+        signal = splice(cohort, mask, mean_of_members([signal_array(frame["signal"]) for frame in members]))
+    lower, upper = (optional_signal(members[0], limit) if len(members) == 1 else None for limit in ("lower", "upper"))
+    imputed = Imputed(signal=signal, mask=mask, lower=lower, upper=upper)
+
     rows, prefix = scored_rows(task.table("cohort_split", "roles"), cohort.recording)
-    metrics = score_imputation(signal[rows], mask[rows], cohort.take(rows))
+    scored, of_scored = cohort.take(rows), imputed.take(rows)
+    metrics = score_imputation(of_scored, scored, seed=task.seed)
+    changed = pl.DataFrame(
+        {
+            "stratum": "all",
+            "metric": "changed_samples",
+            "value": float(changed_samples(signal, mask, cohort)),
+            "lower": None,
+            "upper": None,
+            "n": int((~mask).sum()),
+        },
+        schema=metrics.schema,
+    )
+    described = pl.concat([metrics, changed]).select(
+        pl.lit(task.key.named("outlier_detection")).alias("outlier_detection"),
+        pl.lit(task.method).alias("imputation"),
+        pl.lit(task.entry.oracle).alias("oracle"),
+        pl.lit(scored.synthetic).alias("synthetic"),
+        pl.lit("development" if prefix else "evaluated").alias("role"),
+        pl.all(),
+    )
+    headline = metrics.filter(stratum="all").drop_nulls("value")
     return Product(
-        tables={"imputed_signals": pl.DataFrame({"recording": cohort.recording, "signal": signal_column(signal)})},
-        metrics={f"{prefix}{name}": value for name, value in metrics.items()},
+        tables={
+            "imputed_signals": pl.DataFrame(
+                {
+                    "recording": cohort.recording,
+                    "signal": signal_column(signal),
+                    "lower": optional_signal_column(lower, mask.shape),
+                    "upper": optional_signal_column(upper, mask.shape),
+                }
+            ),
+            "imputation_errors": per_recording(of_scored, scored),
+            "imputation_metrics": described,
+        },
+        metrics={f"{prefix}{name}": value for name, value in headline.select("metric", "value").iter_rows()},
     )

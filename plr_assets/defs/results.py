@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from plr_assets import schemas
 from plr_assets.defs.classification import bootstrap_results
+from plr_assets.defs.featurization import features
+from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import outlier_masks
 from plr_assets.defs.stages import RESULTS
 from plr_assets.grid import Grid, PipelineKey
@@ -112,6 +114,67 @@ def outlier_metrics(task: Task) -> Product:
     return _study_table(task, "outlier_metrics", "outlier_masks", "method")
 
 
+def _unmasked_as_recorded(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+    from plr_assets.imputation.against_linear import touched
+
+    metrics = table("imputation_metrics")
+    wrong, signals = touched(metrics), metrics.select("outlier_detection", "imputation").n_unique()
+    reason = (
+        f"{', '.join(wrong)}: unmasked samples differ from the recording."
+        if wrong
+        else f"All unmasked samples are as they were recorded ({signals} signals)."
+    )
+    return Verdict(not wrong, reason, {f"{name} changed samples": float(n) for name, n in wrong.items()})
+
+
+def _better_than_linear(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+    from plr_assets.imputation.against_linear import LINEAR, against_linear
+
+    mae = against_linear(table("imputation_metrics"))
+    worse = [f"{name} ({n.mae:.2f} % against {n.linear:.2f} %)" for name, n in mae.items() if n.worse]
+    if worse:
+        reason = f"{', '.join(worse)}: a larger MAE than straight lines under the same mask."
+    elif mae:
+        reason = f"No method's MAE is above that of straight lines under the same mask ({len(mae)} judged)."
+    else:
+        reason = f"Nothing to judge: {study.name} has no published method beside {LINEAR!r} under the same mask."
+    return Verdict(not worse, reason, {f"{name} MAE": n.mae for name, n in mae.items()})
+
+
+@stage_asset(
+    RESULTS,
+    reads=[reads(imputed_signals, "imputation_metrics", lambda grid, _: grid.imputed_signals, required=False)],
+    tables={"imputation_metrics": schemas.IMPUTATION_METRICS},
+    checks=[
+        Check(
+            "unmasked_as_recorded",
+            "Every signal equals the recording at the samples that are not masked.",
+            _unmasked_as_recorded,
+        ),
+        Check(
+            "better_than_linear",
+            "No method's MAE at masked samples is above that of `linear` under the same mask; oracles are not judged, "
+            "nor is anything in a study without `linear`.",
+            _better_than_linear,
+            blocking=False,
+        ),
+    ],
+)
+def imputation_metrics(task: Task) -> Product:
+    """How far every imputation method is from ground truth under every mask: by gap length and light phase."""
+    return _study_table(task, "imputation_metrics", "imputed_signals", "signal")
+
+
+@stage_asset(
+    RESULTS,
+    reads=[reads(features, "feature_metrics", lambda grid, _: grid.features, required=False)],
+    tables={"feature_metrics": schemas.FEATURE_METRICS},
+)
+def feature_metrics(task: Task) -> Product:
+    """The error that cleaning and imputation carry into every feature, and how much of it was recorded."""
+    return _study_table(task, "feature_metrics", "features", "featurization")
+
+
 @stage_asset(
     RESULTS,
     reads=[_published("essential_metrics")],
@@ -171,6 +234,8 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
     dca_curves,
     probability_distributions,
     outlier_metrics,
+    imputation_metrics,
+    feature_metrics,
 )
 
 

@@ -19,10 +19,13 @@ from plr_assets.errors import RecordingError
 from plr_assets.estimator import Estimator
 from plr_assets.recordings.table import Recordings, Signal
 
+Window = tuple[NDArray[np.int64], NDArray[np.int64]]
+
 
 @dataclass(eq=False, kw_only=True)
 class Featurizer(Estimator, ABC):
-    """Turns imputed signals into features. A method implements `_features`, `describe`, and `_fit` if it learns."""
+    """Turns imputed signals into features. A method implements `_features`, `describe`, `_windows` if its features do
+    not take in the whole recording, and `_fit` if it learns."""
 
     def fit(self, development: Recordings, signal: Signal) -> Self:
         """Learn from development recordings and their imputed signal (n, T). Returns self."""
@@ -45,6 +48,11 @@ class Featurizer(Estimator, ABC):
             }
         )
 
+    def windows(self, recordings: Recordings) -> dict[str, Window]:
+        """Feature -> first sample that it is made of and the one after the last, each (n,) int64; equal where there is
+        none. Lights alone decide."""
+        return dict(self._windows(recordings.blinded()))
+
     @abstractmethod
     def describe(self) -> list[dict[str, str]]:
         """One entry a column of `transform`, in order: name, description, unit, window, source."""
@@ -52,6 +60,11 @@ class Featurizer(Estimator, ABC):
     @abstractmethod
     def _features(self, blind: Recordings, signal: Signal) -> Mapping[str, NDArray[np.float64]]:
         """Column name -> (n,) values."""
+
+    def _windows(self, blind: Recordings) -> Mapping[str, Window]:
+        """The whole recording, unless a method knows better."""
+        start, stop = np.zeros(len(blind), dtype=np.int64), np.full(len(blind), blind.n_samples, dtype=np.int64)
+        return {entry["name"]: (start, stop) for entry in self.describe()}
 
     def _fit(self, development: Recordings, signal: Signal) -> None:
         """Set the learned state; the default learns nothing."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plr_assets.errors import ConfigError, did_you_mean
-from plr_assets.featurization.base import Featurizer
+from plr_assets.featurization.base import Featurizer, Window
 from plr_assets.featurization.statistics import STATISTICS
 from plr_assets.recordings.table import COLOURS, Recordings, Signal
 
@@ -100,7 +100,14 @@ class WindowedFeatures(Featurizer):
 
     def _features(self, blind: Recordings, signal: Signal) -> Mapping[str, NDArray[np.float64]]:
         return {
-            _column(colour, feature): _compute(feature, _references(blind, colour, feature.reference), signal, blind)
+            _column(colour, feature): _compute(feature, _window(feature, colour, blind), signal, blind)
+            for colour in self.colours
+            for feature in self._parsed
+        }
+
+    def _windows(self, blind: Recordings) -> Mapping[str, Window]:
+        return {
+            _column(colour, feature): _window(feature, colour, blind)
             for colour in self.colours
             for feature in self._parsed
         }
@@ -125,18 +132,28 @@ def _references(recordings: Recordings, colour: str, edge: str) -> NDArray[np.fl
     return times
 
 
-def _compute(feature: Feature, reference_s: NDArray[np.float64], signal: Signal, on: Recordings) -> NDArray[np.float64]:
-    """(n,) values. Recordings whose windows have equally many samples are computed together."""
-    values = np.full(len(on), np.nan)
+def _window(feature: Feature, colour: str, on: Recordings) -> Window:
+    """First sample and the one after the last, (n,) each; equal where the feature has no value."""
+    start, stop = np.zeros(len(on), dtype=np.int64), np.zeros(len(on), dtype=np.int64)
+    reference_s = _references(on, colour, feature.reference)
     lit = np.flatnonzero(np.isfinite(reference_s))
     first = np.ceil((reference_s[lit] + feature.start_s) * on.rate_hz - _GRID_TOLERANCE).astype(np.int64)
     last = np.floor((reference_s[lit] + feature.end_s) * on.rate_hz + _GRID_TOLERANCE).astype(np.int64)
-    start, stop = np.maximum(first, 0), np.minimum(last + 1, on.n_samples)
+    begin, end = np.maximum(first, 0), np.minimum(last + 1, on.n_samples)
+    width = end - begin
+    least = STATISTICS[feature.statistic].least_samples
+    enough = (width >= least) & (width >= _LEAST_COVERED * (last + 1 - first))
+    start[lit[enough]], stop[lit[enough]] = begin[enough], end[enough]
+    return start, stop
+
+
+def _compute(feature: Feature, window: Window, signal: Signal, on: Recordings) -> NDArray[np.float64]:
+    """(n,) values. Recordings whose windows have equally many samples are computed together."""
+    values = np.full(len(on), np.nan)
+    start, stop = window
     width = stop - start
-    statistic = STATISTICS[feature.statistic]
-    enough = (width >= statistic.least_samples) & (width >= _LEAST_COVERED * (last + 1 - first))
-    for w in np.unique(width[enough]):
-        same = enough & (width == w)
-        windows = signal[lit[same][:, None], start[same][:, None] + np.arange(w)].astype(np.float64)
-        values[lit[same]] = statistic.compute(windows, 1 / on.rate_hz)
+    for w in np.unique(width[width > 0]):
+        same = np.flatnonzero(width == w)
+        windows = signal[same[:, None], start[same][:, None] + np.arange(w)].astype(np.float64)
+        values[same] = STATISTICS[feature.statistic].compute(windows, 1 / on.rate_hz)
     return values

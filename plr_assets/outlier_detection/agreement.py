@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from plr_assets.outlier_detection.events import KINDS, Counts, find_events, kinds, light_phases
+from plr_assets.outlier_detection.events import KINDS, Counts, find_events, kinds
+from plr_assets.recordings.phases import light_phases
 from plr_assets.recordings.table import Mask, Recordings, Signal
 
 # stratum -> what is counted -> (n,) per recording

@@ -1,7 +1,7 @@
 """Events: runs of artefacts and of flagged samples, and what kind of artefact a run is.
 
-Belongs here: finding runs on the common grid, their kinds and light phases are told by shape and time alone, so that
-they exist for clinical recordings as for simulated ones. Does not belong here: counting agreement (`agreement`).
+Belongs here: finding runs on the common grid; their kinds are told by shape alone, so that they exist for clinical
+recordings as for simulated ones. Does not belong here: counting agreement (`agreement`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plr_assets.recordings.table import Mask, Recordings
+from plr_assets.recordings.table import Mask
 
 Counts = NDArray[np.int64]
 
@@ -72,25 +72,3 @@ def kinds(events: Events, rate_hz: float) -> NDArray[np.intp]:
     spike, short = (np.floor(limit * rate_hz + 1e-9) for limit in (SPIKE_S, SHORT_S))
     by_length = np.where(events.length <= spike, 1, np.where(events.length <= short, 2, 3))
     return np.where(events.dropouts > 0, 0, by_length).astype(np.intp)
-
-
-def light_phases(recordings: Recordings) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-    """Names, and (n, T) index into them: `before` the first light, each light (`blue`), `after_blue` until the next.
-
-    A second light of one colour is `blue_2`. Where lights overlap, the later one counts. A recording without lights has
-    no phase: -1.
-    """
-    names: dict[str, int] = {}
-    phase = np.full(recordings.pupil.shape, -1, dtype=np.intp)
-    time = recordings.time
-    for row, lights in enumerate(recordings.stimuli):
-        if not lights:
-            continue
-        phase[row] = names.setdefault("before", len(names))
-        seen: dict[str, int] = {}
-        for light in lights:
-            seen[light.colour] = seen.get(light.colour, 0) + 1
-            name = light.colour if seen[light.colour] == 1 else f"{light.colour}_{seen[light.colour]}"
-            phase[row, time >= light.onset_s] = names.setdefault(name, len(names))
-            phase[row, time > light.offset_s] = names.setdefault(f"after_{name}", len(names))
-    return tuple(names), phase

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from plr_assets.outlier_detection.agreement import count_agreement
 from plr_assets.outlier_detection.ranking import weighted_ranking
-from plr_assets.outlier_detection.subject_bootstrap import percentile_interval, subject_index, subject_weights
 from plr_assets.recordings.table import Mask, Recordings, Signal
+from plr_assets.subject_bootstrap import percentile_interval, subject_index, subject_weights
 
 Numbers = NDArray[np.float64]
 

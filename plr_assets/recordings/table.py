@@ -192,6 +192,20 @@ def signal_array(column: pl.Series) -> NDArray[Any]:
     return np.array(column.to_numpy())
 
 
+def optional_signal(frame: pl.DataFrame, name: str) -> Signal | None:
+    """(n, T) a signal that a table may have; None where it lacks the column, or every row of it."""
+    if name not in frame.columns or frame[name].null_count() == frame.height:
+        return None
+    if frame[name].has_nulls():
+        raise ValueError(f"some recordings have no {name}: all have one, or none")
+    return signal_array(frame[name])
+
+
+def optional_signal_column(array: Signal | None, shape: tuple[int, ...]) -> pl.Series:
+    """The inverse: a column of `shape`, null where there is no signal."""
+    return _optional(array, shape[0], shape[1], pl.Float32)
+
+
 def _masks(column: pl.Series, reviewed: NDArray[np.bool_]) -> Mask:
     """(n, T) a column of masks, False in the rows that have none."""
     masks = np.zeros((len(column), column.dtype.shape[0]), dtype=np.bool_)  # type: ignore[attr-defined]

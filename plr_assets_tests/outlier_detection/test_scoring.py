@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
 from plr_assets.outlier_detection.agreement import count_agreement, per_recording, typical_recordings
-from plr_assets.outlier_detection.events import KINDS, find_events, kinds, light_phases
+from plr_assets.outlier_detection.events import KINDS, find_events, kinds
 from plr_assets.outlier_detection.ranking import weighted_ranking
 from plr_assets.outlier_detection.scoring import score_detection
-from plr_assets.outlier_detection.subject_bootstrap import subject_weights
+from plr_assets.recordings.phases import light_phases
 from plr_assets.recordings.table import Mask, Recordings, Signal, Stimulus
 from plr_assets.schemas import OUTLIER_AGREEMENT, validate
+from plr_assets.subject_bootstrap import subject_weights
 from plr_assets_tests.builders import make_recordings
 
 RECORDINGS = make_recordings(6)

@@ -1,7 +1,8 @@
 """Intervals: the bootstrap by subject.
 
 Belongs here: how often each subject is drawn, and percentile intervals of what comes of it. Does not belong here: a
-metric. Recordings of one subject are drawn together, because they are alike (same eye, same lids, same squint).
+metric, or the bootstrap that classifiers are trained in (`classification`). Recordings of one subject are drawn
+together, because they are alike (same eye, same lids, same squint).
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ def subject_weights(n_subjects: int, n_resamples: int, seed: int) -> NDArray[np.
     """(1 + n_resamples, n_subjects) how often each subject counts: once in row 0, as drawn with replacement below it.
 
     The draws depend on the seed and the number of subjects alone, so that methods scored on the same recordings share
-    them.
+    them, whatever their stage.
     """
+    # The stream is still named after the first stage that drew from it, so that intervals of detectors stay.
     rng = generator(seed, "outlier_detection", "subject_bootstrap")
     drawn = rng.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), size=n_resamples)
     return np.concatenate([np.ones((1, n_subjects)), drawn.astype(np.float64)])
