@@ -61,13 +61,22 @@ def imputers(task: Task) -> Product:
 )
 def reconstructions(task: Task) -> Product:
     """What one imputation method puts in the place of the samples that one mask hides, and how sure it is of it."""
-    from plr_assets.imputation.tables import reconstruction_frame
-    from plr_assets.recordings.table import Recordings, signal_array
+    import polars as pl
+
+    from plr_assets.recordings.table import Recordings, optional_signal_column, signal_array, signal_column
 
     cohort = Recordings.from_frame(task.table("recordings"))
     (imputer,) = task.fitted("imputers").values()
     found = imputer.reconstruct_with_limits(cohort, signal_array(task.table("outlier_masks")["mask"]))
-    return Product(tables={"reconstructions": reconstruction_frame(cohort.recording, found)})
+    frame = pl.DataFrame(
+        {
+            "recording": cohort.recording,
+            "signal": signal_column(found.signal),
+            "lower": optional_signal_column(found.lower, found.signal.shape),
+            "upper": optional_signal_column(found.upper, found.signal.shape),
+        }
+    )
+    return Product(tables={"reconstructions": frame})
 
 
 @stage_asset(
@@ -97,9 +106,9 @@ def imputed_signals(task: Task) -> Product:
     """
     import polars as pl
 
-    from plr_assets.imputation.base import splice
+    from plr_assets.imputation.base import Reconstruction, splice
     from plr_assets.imputation.errors import Imputed, changed_samples, per_recording
-    from plr_assets.imputation.mean import mean_of_members
+    from plr_assets.imputation.mean import mean_with_limits
     from plr_assets.imputation.scoring import score_imputation
     from plr_assets.imputation.truth import fill_with_truth
     from plr_assets.recordings.roles import scored_rows
@@ -113,12 +122,16 @@ def imputed_signals(task: Task) -> Product:
 
     cohort = Recordings.from_frame(task.table("recordings"))
     mask = signal_array(task.table("outlier_masks")["mask"])
-    members = list(task.tables("reconstructions").values())
+    lower = upper = None
     if task.entry.oracle:
         signal = fill_with_truth(cohort, mask)
     else:
-        signal = splice(cohort, mask, mean_of_members([signal_array(frame["signal"]) for frame in members]))
-    lower, upper = (optional_signal(members[0], limit) if len(members) == 1 else None for limit in ("lower", "upper"))
+        members = [
+            Reconstruction(signal_array(frame["signal"]), optional_signal(frame, "lower"), optional_signal(frame, "upper"))
+            for frame in task.tables("reconstructions").values()
+        ]
+        mean = mean_with_limits(members)
+        signal, lower, upper = splice(cohort, mask, mean.signal), mean.lower, mean.upper
     imputed = Imputed(signal=signal, mask=mask, lower=lower, upper=upper)
 
     rows, prefix = scored_rows(task.table("cohort_split", "roles"), cohort.recording)

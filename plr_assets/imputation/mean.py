@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plr_assets.recordings.table import Mask, Signal
+from plr_assets.imputation.base import Reconstruction
+from plr_assets.recordings.table import Signal
 
 # Ends of a 90 % interval lie this many standard deviations from the mean of a normal distribution.
 _NORMAL_90 = 1.6449
@@ -31,26 +32,21 @@ def mean_of_members(signals: Sequence[Signal]) -> Signal:
     return np.asarray((total / len(signals)).astype(np.float32))
 
 
-def limits_of_members(
-    signals: Sequence[Signal], limits: Sequence[tuple[Signal, Signal] | None], mask: Mask
-) -> tuple[Signal, Signal] | None:
-    """(n, T) float32 each: 5 % and 95 % limits of the members' mean, NaN where not `mask`; None of one member without.
+def mean_with_limits(members: Sequence[Reconstruction]) -> Reconstruction:
+    """`mean_of_members`, with 5 % and 95 % limits. One member keeps its own limits, or has none.
 
     The members are taken as a mixture of equal shares, each a normal distribution about its own value, and the mixture
     as one normal distribution (Lakshminarayanan et al. 2017, arXiv 1612.01474): its variance is the mean of theirs plus
-    the variance of their values. A member without limits counts with the mean variance of those that have some; one
-    method alone keeps its own. Raises ValueError as `mean_of_members`.
+    the variance of their values. A member without limits counts with the mean variance of those that have some.
     """
-    mean = mean_of_members(signals)
-    if len(signals) == 1:
-        return limits[0]
-    known = [pair for pair in limits if pair is not None]
-    between = np.var(np.stack(signals).astype(np.float64), axis=0)
-    within = np.zeros(mean.shape)
-    for lower, upper in known:
-        within += np.square((upper.astype(np.float64) - lower) / 2 / _NORMAL_90) / len(known)
-    half = _NORMAL_90 * np.sqrt(between + within)
-    return (
-        np.where(mask, mean - half, np.nan).astype(np.float32),
-        np.where(mask, mean + half, np.nan).astype(np.float32),
-    )
+    signal = mean_of_members([member.signal for member in members])
+    if len(members) == 1:
+        return members[0]
+    between = np.var(np.stack([member.signal for member in members]).astype(np.float64), axis=0)
+    own = [
+        np.square((member.upper.astype(np.float64) - member.lower) / 2 / _NORMAL_90)
+        for member in members
+        if member.lower is not None and member.upper is not None
+    ]
+    half = _NORMAL_90 * np.sqrt(between + (np.mean(own, axis=0) if own else 0.0))
+    return Reconstruction(signal, (signal - half).astype(np.float32), (signal + half).astype(np.float32))

@@ -145,7 +145,8 @@ def train(
     """Fit the network's free parameters, in place; the weights of the best hold-out epoch are kept.
 
     `objective` is `SquareError` of the schedule where none is given; on the hold-out always the same samples are
-    hidden. Ends after `patience` epochs without a better one. Call it inside `seeding.reproducible`.
+    hidden. Ends after `patience` epochs without a better one, counted once the learning rate falls. Call it inside
+    `seeding.reproducible`.
     """
     import torch
 
@@ -186,7 +187,8 @@ def train(
         )
         if error < best.error:
             best, kept = Fitted(epoch, error, epoch), copy.deepcopy(network.state_dict())
-        elif epoch - best.epoch >= schedule.patience:
+        # while the rate still rises, an epoch that is no better says nothing of what will follow when it falls
+        elif epoch - max(best.epoch, round(_WARM_UP * schedule.epochs)) >= schedule.patience:
             best = Fitted(best.epoch, best.error, epoch)
             break
     network.load_state_dict(kept)
