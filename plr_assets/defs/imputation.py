@@ -127,7 +127,9 @@ def imputed_signals(task: Task) -> Product:
         signal = fill_with_truth(cohort, mask)
     else:
         members = [
-            Reconstruction(signal_array(frame["signal"]), optional_signal(frame, "lower"), optional_signal(frame, "upper"))
+            Reconstruction(
+                signal_array(frame["signal"]), optional_signal(frame, "lower"), optional_signal(frame, "upper")
+            )
             for frame in task.tables("reconstructions").values()
         ]
         mean = mean_with_limits(members)

@@ -138,7 +138,7 @@ class WindowedImputer(Imputer):
         )
         order = integer_seed(self.seed, type(self).__name__, "order")
         held = self._examples(holdout)
-        fitted = train(self.network_, examples, held, schedule, order, self._objective(count))
+        fitted = train(self.network_, examples, held, schedule, order, objective=self._objective(count))
         self.epoch_, self.error_ = fitted.epoch, fitted.error * self.spread_
         if self.draws:
             self.stretch_ = self._stretch(holdout)

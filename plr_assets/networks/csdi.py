@@ -84,9 +84,7 @@ def build_csdi(
             found: torch.Tensor = self.network(inputs, torch.cat(known, dim=1).unsqueeze(2), step)
             return found.squeeze(1)
 
-        def sample(
-            self, signal: torch.Tensor, visible: torch.Tensor, noise: torch.Tensor, steps: int
-        ) -> torch.Tensor:
+        def sample(self, signal: torch.Tensor, visible: torch.Tensor, noise: torch.Tensor, steps: int) -> torch.Tensor:
             """(B, L) rebuilt from `noise` (B, L) in `steps` deterministic steps (Song et al. 2021, DDIM,
             arXiv 2010.02502)."""
             features = self.features(signal, visible)

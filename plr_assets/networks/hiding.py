@@ -30,9 +30,9 @@ def random_runs(shape: tuple[int, int], share: float, rng: np.random.Generator) 
 
 
 # What a mask of an imputer consists of, as shares of the runs: blinks' edges and single bad frames (3 to 6 samples at
-# 30 Hz), artefacts (about 10), and losses of the pupil (30 to 90, 1 to 3 s). On simulated recordings the 99th percentile
-# of the human's runs and dropouts is 56 samples; the last kind is drawn more often than it falls, because long gaps are
-# where a line is wrong.
+# 30 Hz), artefacts (about 10), and losses of the pupil (30 to 90, 1 to 3 s). On simulated recordings the 95th and 99th
+# percentile of the human's runs and dropouts are 32 and 56 samples; the last kind is drawn more often than it falls,
+# because long gaps are where a line is wrong.
 _KINDS = ((0.5, 3, 6), (0.35, 7, 14), (0.15, 30, 90))
 
 

@@ -56,9 +56,7 @@ def build_saits(
                 MAE(),
             )
 
-        def stages(
-            self, signal: torch.Tensor, inside: torch.Tensor, visible: torch.Tensor
-        ) -> tuple[torch.Tensor, ...]:
+        def stages(self, signal: torch.Tensor, inside: torch.Tensor, visible: torch.Tensor) -> tuple[torch.Tensor, ...]:
             known = self.features(signal, visible)
             inputs = {
                 "X": torch.cat([known, torch.zeros_like(known[..., :1])], dim=2),
@@ -66,7 +64,8 @@ def build_saits(
             }
             found = self.network(inputs)
             return tuple(
-                self.features.corrected(signal, found[name][..., -1]) for name in ("X_tilde_1", "X_tilde_2", "X_tilde_3")
+                self.features.corrected(signal, found[name][..., -1])
+                for name in ("X_tilde_1", "X_tilde_2", "X_tilde_3")
             )
 
         def forward(self, signal: torch.Tensor, inside: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:

@@ -140,6 +140,7 @@ def train(
     holdout: Examples,
     schedule: Schedule,
     seed: int,
+    *,
     objective: Objective | None = None,
 ) -> Fitted:
     """Fit the network's free parameters, in place; the weights of the best hold-out epoch are kept.

@@ -124,9 +124,7 @@ class ReconstructionDetector(Detector):
     def _split(self, development: Recordings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Rows to train on, and rows of the hold-out's subjects. At least one subject in either."""
         name = type(self).__name__
-        return split_by_subject(
-            development.subject, self.holdout_share, generator(self.seed, name, "holdout"), name
-        )
+        return split_by_subject(development.subject, self.holdout_share, generator(self.seed, name, "holdout"), name)
 
     def _examples(self, recordings: Recordings) -> Examples:
         windows = Windows(self.window)
