@@ -51,9 +51,9 @@ class CSDIImputer(WindowedImputer):
         self._require("sampling_steps", 2 <= self.sampling_steps <= self.n_diffusion_steps, steps)
 
     def _build(self) -> torch.nn.Module:
-        from plr_assets.networks.csdi import build_csdi
+        from plr_assets.networks.csdi import Csdi
 
-        return build_csdi(
+        return Csdi(
             window=self.window,
             scale=self.line_error_,
             n_layers=self.n_layers,
@@ -67,9 +67,9 @@ class CSDIImputer(WindowedImputer):
         )
 
     def _objective(self, count: int) -> Objective:
-        from plr_assets.networks.csdi import PredictNoise
+        from plr_assets.networks.csdi import DiffuseGaps
 
-        return PredictNoise(count, self.hidden_share, steps=self.sampling_steps)
+        return DiffuseGaps(count, self.hidden_share, steps=self.sampling_steps)
 
     def _fill_and_draw(self, gapped: Gapped, limits: bool) -> tuple[Signal, Signal | None]:  # noqa: ARG002
         import torch

@@ -244,7 +244,7 @@ class WindowedImputer(Imputer):
         long = _long_gaps(~np.isnan(pupil), self.window // 2)
         if long.any():
             blended[long] = OverlappingWindows(self.window).blend(gapped.lines[np.newaxis], pupil.size)[0, long]
-        return blended * self.spread_ + self.centre_
+        return np.asarray(blended * self.spread_ + self.centre_)
 
     def save(self, folder: Path) -> None:
         super().save(folder)

@@ -82,7 +82,7 @@ class FillGaps:
         recordings = len(examples) // self.count
         others = rng.integers(recordings, size=len(rows)) * self.count + rows % self.count
         lost = examples.valid[others] & ~examples.observed[others]
-        return lost | gaps((len(rows), examples.signal.shape[1]), self.hidden_share, rng)
+        return np.asarray(lost | gaps((len(rows), examples.signal.shape[1]), self.hidden_share, rng))
 
     def loss(
         self, network: torch.nn.Module, examples: Examples, rows: NDArray[np.intp], hidden: Mask
@@ -130,9 +130,8 @@ def _stages(
 ) -> tuple[torch.Tensor, ...]:
     """What the network rebuilds, and before it what its earlier stages do."""
     inputs = shown(network, examples.signal[rows], examples.valid[rows], visible)
-    if hasattr(network, "stages"):
-        return tuple(network.stages(*inputs))
-    return (network(*inputs),)
+    stages = getattr(network, "stages", None)
+    return (network(*inputs),) if stages is None else tuple(stages(*inputs))
 
 
 def _error(rebuilt: torch.Tensor, examples: Examples, rows: NDArray[np.intp], asked: Mask) -> torch.Tensor:
