@@ -15,6 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plr_assets.processes import ONE_THREAD
+
 if TYPE_CHECKING:
     from benchmarks.measure import Result
 
@@ -22,14 +24,6 @@ LATEST = Path(__file__).parent / "latest.json"
 # recordings first: its memory is that of the whole process
 SUBJECTS = ("recordings", "range_run", "code_location", "contract", "bootstrap", "outlier_detection", "planning")
 
-# Read when a library is first imported. Both sides run on one thread: what is compared is work, not cores.
-_ONE_THREAD = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 # A user's own stores and servers: nothing is read from them or left in them.
 _NOT_OURS = ("DAGSTER_HOME", "MLFLOW_TRACKING_URI", "PLR_WORKERS")
 
@@ -49,7 +43,8 @@ def _isolate(scratch: Path) -> None:
     """Set what the libraries and the product read, before either is imported."""
     for name in _NOT_OURS:
         os.environ.pop(name, None)
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    # Both sides run on one thread: what is compared is work, not cores.
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     os.environ.update(PLR_DATA_DIR=str(scratch / "data"), PLR_STATE=str(scratch / "dagster"))
     (scratch / "data").mkdir()
 

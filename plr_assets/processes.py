@@ -1,8 +1,8 @@
 """Work spread over processes that end with the one that started them.
 
-Belongs here: the pool that science code spreads recordings over. Does not belong here: what is computed, or the keys of
-a range (`platform.mapper`). Nothing heavy is imported at the top: a worker imports this module first, and sets its
-threads before a numerical library reads the setting.
+Belongs here: how a worker starts and ends, and the pool that science code spreads recordings over. Does not belong
+here: what is computed, or the keys of a range (`platform.mapper`). Nothing heavy is imported at the top: a worker
+imports this module first, and sets its threads before a numerical library reads the setting.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# What libraries read when they are first imported. One thread a worker: the pool is the parallelism, and results do not
+# depend on a machine's core count.
+ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 
 
 def spread(function: Callable[[Item], Result], items: Sequence[Item], n_jobs: int) -> list[Result]:
@@ -31,19 +39,25 @@ def spread(function: Callable[[Item], Result], items: Sequence[Item], n_jobs: in
     processes = min(n_jobs, len(items))
     if processes < 2:
         return [function(item) for item in items]
-    # Not fork: the parent may run threads, and a lock that another thread holds never opens in the child.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    pool = start_pool(processes)
     try:
         return list(pool.map(function, items))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def start_pool(processes: int) -> ProcessPoolExecutor:
+    """A pool whose workers use one thread each, leave Ctrl-C to the parent, and end when the parent ends."""
+    # Not fork: the parent may run threads (polars, the database driver), and a lock that another thread holds never
+    # opens in the child.
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_start_worker)
+
+
 def _start_worker() -> None:
     import signal
     import threading
 
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C reaches the whole process group; the parent decides what stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

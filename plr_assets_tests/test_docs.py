@@ -22,8 +22,14 @@ from plr_assets import schemas
 from plr_assets.cli.app import app
 from plr_assets.defs import ASSETS
 from plr_assets.evaluation.report import evaluate_pipeline
+from plr_assets.featurization.coverage import feature_coverage
+from plr_assets.featurization.scoring import score_features
+from plr_assets.featurization.windowed import WindowedFeatures
 from plr_assets.figures.style import FiguresConfig
 from plr_assets.grid import PipelineKey, grid_of
+from plr_assets.imputation.errors import Imputed
+from plr_assets.imputation.linear import LinearInterpolation
+from plr_assets.imputation.scoring import score_imputation
 from plr_assets.outlier_detection.scoring import score_detection
 from plr_assets.paths import project_root
 from plr_assets.platform import assets as platform_assets
@@ -190,7 +196,7 @@ def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "required"
-    if isinstance(value, BaseModel) and len(type(value).model_fields) > 3:
+    if isinstance(value, BaseModel) and (len(dict(value)) > 3 or any(isinstance(v, BaseModel) for _, v in value)):
         return "each key's own"
     plain = to_jsonable_python(value)
     written = (
@@ -248,6 +254,7 @@ def database(tmp_path: Path) -> Path:
     path = tmp_path / "data" / "demo" / "results.duckdb"
     published = {str(key): f"{index:032x}" for index, key in enumerate(pipelines)}
     frames = {name: pl.concat(parts) for name, parts in tables.items()} | {"outlier_metrics": _detection()}
+    frames |= _imputation()
     results_db.build(path, frames, study="demo", published=published, missing=["simple__LOF__linear__TabPFN"])
     return path
 
@@ -264,6 +271,29 @@ def _detection() -> pl.DataFrame:
         .select(schemas.OUTLIER_METRICS.column_names)
         for name, oracle, mask in (("pupil-gt", True, recordings.artefact), ("LOF", False, some))
     )
+
+
+def _imputation() -> dict[str, pl.DataFrame]:
+    """`imputation_metrics` and `feature_metrics` of straight lines under human masks."""
+    recordings = make_recordings(4)
+    assert recordings.artefact is not None
+    mask = recordings.artefact | recordings.dropout
+    mask[:, 500:540] = True
+    signal = LinearInterpolation().transform(recordings, mask)
+    featurizer = WindowedFeatures(**load_registry().methods["featurization"]["simple"].parameters)
+    coverage = feature_coverage(featurizer, recordings, mask, 1.0)
+    scored = {
+        schemas.IMPUTATION_METRICS: score_imputation(
+            Imputed(signal=signal, mask=mask), recordings, seed=0, n_resamples=20
+        ),
+        schemas.FEATURE_METRICS: score_features(featurizer, recordings, signal, mask, coverage, seed=0, n_resamples=20),
+    }
+    key = {"featurization": "simple", "outlier_detection": "pupil-gt", "imputation": "linear"}
+    key |= {"oracle": False, "synthetic": True, "role": "evaluated"}
+    return {
+        table.name: frame.with_columns(pl.lit(v).alias(k) for k, v in key.items()).select(table.column_names)
+        for table, frame in scored.items()
+    }
 
 
 def _evaluated(key: PipelineKey, results: Any, cases: Any) -> Mapping[str, Any]:

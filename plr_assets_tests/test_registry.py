@@ -114,8 +114,23 @@ def test_only_ground_truth_is_an_oracle_and_it_says_what_it_needs() -> None:
         ("classification", lambda m: m["CatBoost"].pop("implementation"), "methods.CatBoost", "module:Class"),
         ("classification", lambda m: m["CatBoost"].update(implementation="nowhere"), "methods.CatBoost.impl", "docs/"),
         ("featurization", lambda m: m["simple"].update(requires=["luck"]), "methods.simple.requires.0", "docs/"),
+        (
+            "outlier_detection",
+            lambda m: m["UniTS-gt-finetune"].pop("pretrained"),
+            "methods.UniTS-gt-finetune.requires",
+            "under `pretrained`",
+        ),
+        (
+            "outlier_detection",
+            lambda m: m["TimesNet-gt"].update(profiles={"gpu": {"epoch": 9}}),
+            "methods.TimesNet-gt.profiles.gpu.epoch",
+            "'epochs'",
+        ),
     ],
-    ids=["unknown key", "missing key", "separator", "unknown member", "no code", "no module", "unknown need"],
+    ids=[
+        *("unknown key", "missing key", "separator", "unknown member", "no code", "no module", "unknown need"),
+        *("weights of no model", "unknown parameter of a profile"),
+    ],
 )
 def test_a_broken_entry_is_refused_by_file_key_and_remedy(
     methods: Path, axis: Axis, change: Edit, key: str, remedy: str
@@ -144,18 +159,19 @@ def test_a_missing_file_is_named(methods: Path) -> None:
     assert caught.value.where == str(methods / "imputation.yaml")
 
 
-@pytest.mark.parametrize("name", ["UniTS-gt-finetune", "ensembleThresholded-MOMENT-TimesNet-UniTS-gt-finetune"])
-def test_a_reserved_name_is_refused_with_what_is_there_instead(name: str) -> None:
+@pytest.mark.parametrize("name", ["SAITS", "ensemble-CSDI-MOMENT-SAITS"])
+def test_a_reserved_name_is_refused_with_what_is_there_instead(methods: Path, name: str) -> None:
     """Ensembles too: one member that is not there is enough."""
-    registry = load_registry()
+    edit(methods, "imputation", lambda m: m["SAITS"].update(implemented=False))
+    registry = load_registry(methods)
     with pytest.raises(ConfigError) as caught:
-        registry.require_implemented("outlier_detection", name, where="here")
+        registry.require_implemented("imputation", name, where="here")
     assert caught.value.where == "here"
     assert "not implemented yet" in caught.value.problem
     assert name in caught.value.problem
-    assert "configs/methods/outlier_detection.yaml" in caught.value.problem
-    assert "LOF" in caught.value.remedy
-    assert "UniTS" not in caught.value.remedy
+    assert "configs/methods/imputation.yaml" in caught.value.problem
+    assert "linear" in caught.value.remedy
+    assert "SAITS" not in caught.value.remedy
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:

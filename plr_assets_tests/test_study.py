@@ -12,6 +12,7 @@ import yaml
 
 from plr_assets.errors import ConfigError
 from plr_assets.paths import configs_dir
+from plr_assets.registry import Method, load_registry
 from plr_assets.study import Study, load_study, study_names
 
 Edit = Callable[[dict[str, Any]], object]
@@ -96,6 +97,10 @@ def test_an_unknown_key_at_any_depth_names_the_nearest_known_one(
             "offset_s must be later than onset_s",
         ),
         (lambda s: s.update(name="other"), "(top level)", "`name` is the file's name"),
+        (lambda s: s.update(training="tpu"), "training", "'tpu'"),
+        (lambda s: s.update(pretrained={"moment": {"source": "local"}}), "pretrained.moment", "`path` is needed"),
+        (lambda s: s.update(pretrained={"units": {"path": "x.pth"}}), "pretrained.units", "used by no other"),
+        (lambda s: s.update(pretrained={"units": {"source": "hub"}}), "pretrained.units.source", "'hub'"),
     ],
 )
 def test_a_rule_between_keys_is_refused_by_file_and_key(
@@ -174,6 +179,35 @@ def test_overridden_parameters_lie_on_top_of_the_registrys(write: Callable[[Edit
     )
     assert changed == {**demo, "n_neighbors": 5}
     assert demo["n_neighbors"] != 5
+
+
+def test_a_training_profile_lies_between_the_registrys_parameters_and_the_studys(write: Callable[[Edit], Path]) -> None:
+    method = Method(
+        display="Net",
+        abbreviation="Net",
+        category="Deep learning",
+        source="nobody",
+        implemented=False,
+        parameters={"epochs": 30, "width": 8, "depth": 2},
+        profiles={"cpu": {"epochs": 20, "width": 4}, "gpu": {"depth": 3}},
+    )
+    known = load_registry()
+    registry = known.model_copy(update={"methods": {**known.methods, "imputation": {"Net": method}}})
+    own = load_study(str(write(lambda s: s))).model_copy(update={"methods": {"imputation": {"Net": {"width": 6}}}})
+    found = {
+        name: own.model_copy(update={"training": name}).parameters("imputation", "Net", registry)
+        for name in ("cpu", "gpu")
+    }
+    assert found == {
+        "cpu": {"epochs": 20, "width": 6, "depth": 2},
+        "gpu": {"epochs": 30, "width": 6, "depth": 3},
+    }
+
+
+def test_the_paper_study_needs_no_network_and_no_accelerator() -> None:
+    paper = load_study("paper")
+    assert paper.training == "cpu"
+    assert {paper.pretrained.moment.source, paper.pretrained.units.source} == {"pretrain"}
 
 
 def test_a_key_that_is_written_twice_is_refused_with_its_line(tmp_path: Path) -> None:

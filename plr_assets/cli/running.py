@@ -143,7 +143,8 @@ def _print_failures(outcomes: dict[str, AssetOutcome], console: Console) -> None
         return
     console.print(f"\n[red]{len(failed)} partition(s) failed[/red]; what needs them was not tried:")
     for name, key, why in failed[:_SHOWN_FAILURES]:
-        console.print(f"  {name} {key}: {why}", highlight=False, soft_wrap=True)
+        place = name if name == key else f"{name} {key}"
+        console.print(f"  {place}: {why}", highlight=False, soft_wrap=True)
     if len(failed) > _SHOWN_FAILURES:
         console.print(f"  ... and {len(failed) - _SHOWN_FAILURES} more: plr status --json")
 
@@ -159,7 +160,8 @@ def _print_results(study: Study, name: str, console: Console) -> None:
     console.print("\n[bold]Where to look next[/bold]")
     if database.is_file():
         console.print(f"  results    {database}", soft_wrap=True, highlight=False)
-    console.print(f"  figures    {study.data_dir / 'figures'}", soft_wrap=True, highlight=False)
+    if (figures := study.data_dir / "figures").is_dir():
+        console.print(f"  figures    {figures}", soft_wrap=True, highlight=False)
     console.print(f"  lineage    make ui, then {lineage_url(study.name)}", soft_wrap=True, highlight=False)
     plr = sys.argv[0] if sys.argv[0].endswith("plr") and not shutil.which("plr") else "plr"
     console.print(f"  progress   {plr} status {name}", soft_wrap=True, highlight=False)

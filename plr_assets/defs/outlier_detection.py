@@ -100,8 +100,10 @@ def outlier_masks(task: Task) -> Product:
 
     Dropouts are always among them. Agreement with the human is measured on evaluated recordings: by sample, by event,
     by kind of artefact and light phase, with intervals of a bootstrap by subject. Members that are too bad on
-    development recordings have no vote in an ensemble; its score is the share of votes.
+    development recordings have no vote in an ensemble, as its `ballot` says; its score is the share of votes.
     """
+    import math
+
     import polars as pl
 
     from plr_assets.outlier_detection.agreement import per_recording, pooled_f1
@@ -116,11 +118,16 @@ def outlier_masks(task: Task) -> Product:
     roles = task.table("cohort_split", "roles")
     fitted = task.fitted("detectors")
     found = {key.named(AXIS): detector.mask(cohort, scores[key]) for key, detector in fitted.items()}
+    ballot = []
     if task.entry.members:
         learned_on = rows_of(roles, cohort.recording, "development")
         development = cohort.take(learned_on)
         f1 = {name: pooled_f1(mask[learned_on], development) for name, mask in found.items()}
         found = {name: found[name] for name in voters(f1, task.parameters["least_f1"])}
+        ballot = [
+            {"member": name, "votes": name in found, "development_f1": None if math.isnan(value) else value}
+            for name, value in f1.items()
+        ]
     members = list(found.values()) or [human_mask(cohort)]
     mask, votes = majority_vote(members), vote_share(members, cohort.dropout)
     score = votes if task.entry.members else next(iter(scores.values()), None)
@@ -146,6 +153,7 @@ def outlier_masks(task: Task) -> Product:
             "outlier_agreement": agreement,
             "outlier_metrics": described,
         },
+        documents={"ballot": ballot} if ballot else {},
         metrics={f"{prefix}{name}": value for name, value in headline.select("metric", "value").iter_rows()},
         notes={"Voters": ", ".join(found)} if task.entry.members else {},
     )

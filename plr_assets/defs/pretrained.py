@@ -71,6 +71,8 @@ def moment_weights(task: Task) -> Product:
 
     source = task.study.pretrained.moment
     path = task.study.resolve(source.path) if source.path else None
+    if source.cache is not None:
+        source = source.model_copy(update={"cache": task.study.resolve(source.cache)})
     return Product(folders={ARTIFACT: lambda folder: obtain_moment(source, path, folder, task.seed)})
 
 

@@ -39,7 +39,12 @@ def _all_pipelines(grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
     RESULTS,
     keys=lambda grid: grid.pipelines,
     axes=AXES,
-    reads=[reads(bootstrap_results), reads(bootstrap_results, "bootstrap_cases")],
+    reads=[
+        reads(bootstrap_results),
+        reads(bootstrap_results, "bootstrap_cases"),
+        # a table of features that was logged from outside need not have it
+        reads(features, "feature_coverage", required=False),
+    ],
     tables={table.name: table for table in schemas.EVALUATION_TABLES},
     offered=_labelled,
 )
@@ -47,6 +52,7 @@ def evaluation(task: Task) -> Product:
     """Every metric and curve of one pipeline: discrimination, calibration, clinical utility, with intervals."""
     from plr_assets.evaluation.report import evaluate_pipeline
 
+    coverage = next(iter(task.tables("features", "feature_coverage").values()), None)
     tables = evaluate_pipeline(
         task.table("bootstrap_results"),
         task.table("bootstrap_results", "bootstrap_cases"),
@@ -54,6 +60,7 @@ def evaluation(task: Task) -> Product:
         methods={axis: task.key.named(axis) for axis in AXES},
         oracle=task.grid.is_oracle(task.key),
         synthetic=task.study.synthetic,
+        flagged=None if coverage is None else set(coverage.filter("flagged")["recording"]),
     )
     row = tables["essential_metrics"].row(0, named=True)
     metrics = {

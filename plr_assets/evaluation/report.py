@@ -9,7 +9,7 @@ pipelines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,13 @@ def evaluate_pipeline(
     methods: Mapping[str, str],
     oracle: bool,
     synthetic: bool,
+    flagged: Collection[str] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """All tables of one pipeline, by table name.
 
     bootstrap, cases   `schemas.BOOTSTRAP_RESULTS` and `schemas.BOOTSTRAP_CASES`; their rows may come in any order.
     methods            axis -> method, for the four axes.
+    flagged            recordings with a feature that rests on a long gap, scored as all others; None: not known.
     Raises DataError, naming iteration or recording, where the tables contradict each other, test what was trained, or
     leave a recording that was never out of bag. Missing values mean: not defined by these data.
     """
@@ -63,6 +65,7 @@ def evaluate_pipeline(
             "y_prob": p,
             "y_prob_sd": sd,
             "n_out_of_bag": out_of_bag.counts,
+            "flagged": [None if flagged is None else name in flagged for name in out_of_bag.recording],
         },
         "roc_curves": {
             "point": np.arange(false_positive.size),

@@ -28,12 +28,14 @@ def save_network(network: torch.nn.Module, folder: Path) -> None:
 
 
 def load_network(network: torch.nn.Module, folder: Path) -> torch.nn.Module:
-    """Fill `network` with what `save_network` wrote. Raises ContractError if names or shapes differ."""
+    """Fill `network` with what `save_network` wrote. Raises ContractError if the file is gone, broken, or of another
+    network."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         network.load_state_dict(load_file(folder / NETWORK_FILE))
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError, FileNotFoundError) as error:
         raise ContractError(
             str(folder / NETWORK_FILE), f"these are not the weights of this network: {error}", "Fit it again."
         ) from error

@@ -20,10 +20,10 @@ _MEDIAN_RUN, _LOG_SPREAD, _LONGEST_RUN = 10.0, 0.9, 90
 def random_runs(shape: tuple[int, int], share: float, rng: np.random.Generator) -> Mask:
     """(windows, length) bool: runs of samples as long as artefacts are, until each window has its `share`."""
     hidden = np.zeros(shape, dtype=np.bool_)
-    wanted = share * shape[1]
+    wanted, longest = share * shape[1], min(_LONGEST_RUN, max(shape[1] // 2, 1))
     for row in hidden:
         while row.sum() < wanted:
-            length = int(np.clip(rng.lognormal(np.log(_MEDIAN_RUN), _LOG_SPREAD), 1, min(_LONGEST_RUN, shape[1] // 2)))
+            length = int(np.clip(rng.lognormal(np.log(_MEDIAN_RUN), _LOG_SPREAD), 1, longest))
             first = int(rng.integers(1 - length, shape[1]))
             row[max(first, 0) : first + length] = True
     return hidden

@@ -73,7 +73,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast. `hidden_share` of each window is hidden from the network while it learns.
+    """How long and how fast. At least `hidden_share` of each window is hidden while it learns (whole runs).
 
     hidden_only   what is seen does not count: the task is to fill (pretraining), not to tell signal from artefact.
     """
@@ -89,7 +89,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The epoch whose weights were kept (1-based; 0: the weights at the start) and its hold-out error."""
+    """The epoch whose weights were kept (1-based; 0: the weights at the start), its hold-out error, and how many
+    epochs it took to know."""
 
     epoch: int
     error: float
@@ -188,9 +189,10 @@ def train(
         )
         if error < best.error:
             best, kept = Fitted(epoch, error, epoch), copy.deepcopy(network.state_dict())
-        # while the rate still rises, an epoch that is no better says nothing of what will follow when it falls
-        elif epoch - max(best.epoch, round(_WARM_UP * schedule.epochs)) >= schedule.patience:
+        else:
             best = Fitted(best.epoch, best.error, epoch)
+        # while the rate still rises, an epoch that is no better says nothing of what will follow when it falls
+        if epoch - max(best.epoch, round(_WARM_UP * schedule.epochs)) >= schedule.patience:
             break
     network.load_state_dict(kept)
     network.eval()

@@ -86,6 +86,7 @@ class MomentDetector(PretrainedDetector):
         from plr_assets.pretrained.moment import WINDOW
 
         super()._check()
+        self._require("trained", self.trained in ("head", "all"), "must be head or all")
         self._require("window", self.window == WINDOW, f"MOMENT takes windows of {WINDOW} samples")
 
 

@@ -120,6 +120,10 @@ class ReconstructionDetector(Detector):
         self._require("passes", self.passes == 0 or self.passes >= 2, "0, or at least 2: one pass would hide all")
         self._require("holdout_share", 0 < self.holdout_share < 1, "must be between 0 and 1")
         self._require("hidden_share", 0 < self.hidden_share < 1, "must be between 0 and 1")
+        self._require("learning_rate", self.learning_rate > 0, "must be above 0")
+        self._require("artefact_share_without_masks", 0 <= self.artefact_share_without_masks < 1, "must be in [0, 1)")
+        for name, words in (("threshold", ("f1-optimal", "quantile")), ("learn_from", ("recording", "ground_truth"))):
+            self._require(name, getattr(self, name) in words, f"must be {' or '.join(words)}")
 
     def _split(self, development: Recordings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Rows to train on, and rows of the hold-out's subjects. At least one subject in either."""

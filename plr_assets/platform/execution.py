@@ -134,8 +134,9 @@ def _compute(work: _Work) -> _Done:
     started = time.perf_counter()
     with telling(work.progress):
         product = work.task.asset.compute(work.task)
-    work.folder.mkdir(parents=True)
-    artifacts = write_product(product, work.task.asset.tables, work.folder)
+        work.folder.mkdir(parents=True)
+        # inside, because what writes a folder may be what takes long: weights are trained there
+        artifacts = write_product(product, work.task.asset.tables, work.folder)
     return _Done(artifacts, dict(product.metrics), dict(product.notes), time.perf_counter() - started)
 
 

@@ -111,6 +111,23 @@ def _version(library: str) -> str:
         return "not installed"
 
 
+def device_class(libraries: Iterable[str]) -> str:
+    """Where work that uses `libraries` is done: `cuda` for networks where there is such a device, else `cpu`.
+
+    The bytes of one are not promised of the other.
+    """
+    return _torch_device() if "torch" in libraries else "cpu"
+
+
+@cache
+def _torch_device() -> str:
+    if version("torch").endswith("+cpu"):  # said without importing torch, which takes seconds
+        return "cpu"
+    from plr_assets.networks.seeding import device
+
+    return device()
+
+
 @cache
 def environment_digest() -> str:
     """Digest of the interpreter and the lock file: where identical bytes are promised."""

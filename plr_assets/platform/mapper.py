@@ -1,12 +1,11 @@
 """Mappers: how the keys of a range are spread over processes.
 
 Belongs here: `Mapper` and its implementations; they know nothing of assets. Does not belong here: what a key computes,
-or logging to MLflow (the parent logs, workers compute).
+how a worker starts and ends (`processes`), or logging to MLflow (the parent logs, workers compute).
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -17,18 +16,10 @@ from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 from plr_assets.errors import ConfigError, PlrError
+from plr_assets.processes import start_pool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-# One thread a worker: the pool is the parallelism, and results do not depend on a machine's core count.
-_ONE_THREAD = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +100,7 @@ class ProcessMapper:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = _pool(self.processes)
+            self._pool = start_pool(self.processes)
         return self._pool
 
     def close(self) -> None:
@@ -136,30 +127,6 @@ def make_mapper(kind: str, processes: int | None) -> Mapper:
     return ProcessMapper(int(override) if override is not None else processes)
 
 
-def _pool(processes: int) -> ProcessPoolExecutor:
-    # Not fork: the parent runs threads (polars, the database driver), and a forked lock never opens.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker)
-
-
-def _start_worker() -> None:
-    import signal
-    import threading
-
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Ctrl-C reaches the whole process group; the parent decides what stops.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever: the pool's pipe stays open in its siblings."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
 def _result(future: Future[Result | Failed]) -> Result | Failed:
     """What came back; a result that cannot travel between processes is a failure of its item."""
     error = future.exception()
@@ -169,7 +136,7 @@ def _result(future: Future[Result | Failed]) -> Result | Failed:
 
 
 def _alone(function: Callable[[Item], Result], item: Item) -> Result | Failed:
-    with _pool(1) as pool:
+    with start_pool(1) as pool:
         future = pool.submit(_call, function, item)
         if isinstance(future.exception(), BrokenProcessPool):
             return Failed(

@@ -16,12 +16,9 @@ from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import ArtifactRef
 from plr_assets.platform.contract import CONTRACT_VERSION, Contract, Draft, PublishedRun
 from plr_assets.platform.exports import is_exported
-from plr_assets.platform.fingerprints import code_parts, environment_digest, fingerprint, git_sha
+from plr_assets.platform.fingerprints import code_parts, device_class, environment_digest, fingerprint, git_sha
 from plr_assets.platform.stages import Inputs, StageAsset, Task
 from plr_assets.study import Study
-
-# Every method runs on the CPU so far; a method that can run elsewhere will declare its class.
-DEVICE_CLASS = "cpu"
 
 
 @dataclass(frozen=True)
@@ -188,7 +185,7 @@ class Planner:
                 "origin": self.study.origin,
                 "oracle": self.grid.is_oracle(key),
                 "seed": self.study.seed if asset.seeded else None,
-                "device": DEVICE_CLASS,
+                "device": device_class(libraries),
                 "source": self._source(asset, inputs),
                 "inputs": [
                     [name, artifact, str(wanted), ref.info.digest]

@@ -106,12 +106,18 @@ def needed_keys(
 ) -> dict[StageAsset, tuple[PipelineKey, ...]]:
     """The keys of each asset that the selection covers, and all that those are computed from; in grid order.
 
-    `assets` upstream first. A table over all pipelines asks for none of them: it holds what is published.
+    `assets` upstream first. A table over all pipelines asks for none of them: it holds what is published. An asset
+    without partitions that others are computed from is needed by those, or where it is named itself: the weights of a
+    foundation model are no part of `outlier=LOF`.
     """
-    wanted: dict[StageAsset, set[PipelineKey]] = {
-        asset: {key for key in asset.keys_in(grid) if selection.covers(key)} if selection.asks_for(asset) else set()
-        for asset in assets
-    }
+    inputs = {read.asset for asset in assets for read in asset.reads_in(grid.study) if read.required}
+
+    def asked(asset: StageAsset) -> set[PipelineKey]:
+        if not selection.asks_for(asset) or (selection.assets is None and not asset.partitioned and asset in inputs):
+            return set()
+        return {key for key in asset.keys_in(grid) if selection.covers(key)}
+
+    wanted = {asset: asked(asset) for asset in assets}
     for asset in reversed(assets):
         for read in asset.reads_in(grid.study):
             if read.required:

@@ -141,7 +141,12 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ContractError(
             str(path), "a MOMENT folder holds config.json and model.safetensors; there is no config.json.", _REMEDY
         )
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ContractError(str(path), f"it is not JSON ({error}).", _REMEDY) from error
+    if not isinstance(config, dict):
+        raise ContractError(str(path), "this is no MOMENT configuration: it holds no keys.", _REMEDY)
     expected = {"seq_len": WINDOW, "patch_len": PATCH, "patch_stride_len": PATCH}
     wrong = {key: config.get(key) for key, value in expected.items() if config.get(key) != value}
     if wrong or "t5_config" not in config:
@@ -154,24 +159,29 @@ def load_moment(folder: Path) -> torch.nn.Module:
 
     Raises ContractError that names what is missing or does not fit.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     network = build_moment(read_config(folder))
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise ContractError(str(path), "there are no weights.", _REMEDY)
-    found, model = load_file(path), network.model
+    try:
+        found, model = load_file(path), network.model
+    except SafetensorError as error:
+        raise ContractError(str(path), f"it is no safetensors file ({error}).", _REMEDY) from error
     assert isinstance(model, _module_type())  # noqa: S101 - built above
     known = model.state_dict()
     # Tensors that share memory are stored once, under either name; T5's unused vocabulary is one of them.
     missing = [name for name in known if name not in found and not _is_vocabulary(name)]
     unknown = [name for name in found if name not in known]
     unlike = [name for name in found if name in known and found[name].shape != known[name].shape]
-    if missing or unknown or unlike:
+    wild = [name for name, tensor in found.items() if tensor.is_floating_point() and not bool(tensor.isfinite().all())]
+    if missing or unknown or unlike or wild:
         raise ContractError(
             str(path),
             f"these are not the weights of that configuration: missing {missing[:3]}, unknown {unknown[:3]}, of other "
-            f"shape {unlike[:3]}.",
+            f"shape {unlike[:3]}, not finite {wild[:3]}.",
             _REMEDY,
         )
     model.load_state_dict(found, strict=False)
@@ -205,8 +215,9 @@ def _module_type() -> type[torch.nn.Module]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The library warns of what it was told, and logs at the root."""
-    root, level = logging.getLogger(), logging.getLogger().level
+    """The library warns of what it was told, and logs at the root, which gives the root a handler of its own."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers.copy()
     root.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -214,3 +225,4 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         root.setLevel(level)
+        root.handlers[:] = handlers

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from plr_assets.errors import ConfigError
 from plr_assets.networks.seeding import device, reproducible
 from plr_assets.networks.training import Examples, Fitted, Schedule, train
 from plr_assets.networks.windows import Windows
@@ -76,7 +77,11 @@ def _examples(recordings: Recordings, window: int) -> Examples:
 
 def _check_it_learned(fitted: Fitted) -> None:
     if fitted.epoch == 0:
-        raise ValueError("pretraining never beat its random start; lower the learning rate or train for more epochs")
+        raise ConfigError(
+            "pretrained: pretraining",
+            "no epoch was better than the random weights it began with.",
+            "Raise epochs or recordings, or lower learning_rate.",
+        )
 
 
 _PUBLISHED_GRID = Study(

@@ -42,6 +42,7 @@ def obtain_moment(source: MomentWeights, path: Path | None, folder: Path, seed: 
 
     Raises ConfigError or ContractError that says what is missing and how to get it.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     origin = _obtain_moment(source, path, folder, seed)
     origin.save(folder)
     return origin
@@ -49,6 +50,7 @@ def obtain_moment(source: MomentWeights, path: Path | None, folder: Path, seed: 
 
 def obtain_units(source: UnitsWeights, path: Path | None, folder: Path, seed: int) -> Origin:
     """Put UniTS into `folder`, as `obtain_moment`. A local .pth is an official checkpoint, and is converted."""
+    folder.mkdir(parents=True, exist_ok=True)
     origin = _obtain_units(source, path, folder, seed)
     origin.save(folder)
     return origin

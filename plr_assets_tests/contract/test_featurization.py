@@ -66,6 +66,24 @@ def test_the_same_signal_gives_the_same_features_after_saving_and_loading(
     assert not [file for file in tmp_path.rglob("*") if file.suffix in (".pkl", ".pickle", ".joblib", ".pt")]
 
 
+def test_only_samples_within_its_window_matter_to_a_feature(featurizer: Featurizer) -> None:
+    """What a window leaves out may change; the last sample it holds may not, for at least one recording."""
+    windows = featurizer.windows(RECORDINGS)
+    before = featurizer.transform(RECORDINGS, SIGNAL)
+    assert list(windows) == before.columns[2:]
+    index = np.arange(RECORDINGS.n_samples)
+    for name, (start, stop) in windows.items():
+        assert start.shape == stop.shape == (len(RECORDINGS),)
+        inside = (start[:, None] <= index) & (index < stop[:, None])
+        assert inside.any(axis=1).all()
+        outside = np.where(inside, SIGNAL, SIGNAL - 50).astype(np.float32)
+        assert featurizer.transform(RECORDINGS, outside)[name].equals(before[name])
+        for edge in (start, stop - 1):
+            other = SIGNAL.copy()
+            other[np.arange(len(RECORDINGS)), edge] = -500
+            assert not featurizer.transform(RECORDINGS, other)[name].equals(before[name])
+
+
 def test_inputs_are_left_as_they_were(featurizer: Featurizer) -> None:
     recordings, signal = make_recordings(4, seed=2), SIGNAL.copy()
     featurizer.transform(recordings, signal)

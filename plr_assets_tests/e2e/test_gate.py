@@ -16,11 +16,13 @@ import pytest
 
 from plr_assets.cli import main
 from plr_assets.definitions import build_definitions
+from plr_assets.imputation.against_linear import AgainstLinear
 from plr_assets.outlier_detection.chance import AgainstChance
 from plr_assets.platform.assets import asset_key
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.mapper import SerialMapper
 from plr_assets.platform.resources import live_resources
+from plr_assets.platform.results_db import database_path
 from plr_assets.recordings.freezing import freeze_file
 from plr_assets.recordings.simulator.files import write_study_files
 from plr_assets.study import Study
@@ -272,6 +274,27 @@ def test_a_method_worse_than_chance_is_named_and_stops_nothing(lab: Lab, monkeyp
     assert not outcomes["outlier_metrics"].unchecked
     assert outcomes["results_database"].reused == 1
     assert not any(outcome.blocked for outcome in outcomes.values())
+
+
+def test_an_imputer_worse_than_straight_lines_is_named_and_stops_nothing(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worse = {"LOF__SAITS": AgainstLinear(mae=3.0, linear=2.0)}
+    monkeypatch.setattr("plr_assets.imputation.against_linear.against_linear", lambda _: worse)
+    outcomes = lab.run()
+    assert "better_than_linear: LOF__SAITS (3.00 % against 2.00 %)" in outcomes["imputation_metrics"].warned
+    assert not any(outcome.blocked for outcome in outcomes.values())
+
+
+def test_signals_that_changed_where_they_were_not_masked_stop_what_is_made_of_their_scores(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plr_assets.imputation.against_linear.touched", lambda _: {"LOF__linear": 3})
+    database_path(lab.folder).unlink()  # so that there is something to build
+    outcomes = lab.run()
+    assert "unmasked_as_recorded" in outcomes["imputation_metrics"].unchecked
+    assert outcomes["results_database"].blocked
+    assert not database_path(lab.folder).exists()
 
 
 def test_in_a_dagster_run_a_warning_is_shown_and_what_follows_goes_on(

@@ -27,6 +27,7 @@ from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
 from plr_assets.platform.results_db import database_path, opened, read_table
 from plr_assets.platform.runner import AssetOutcome, summary
 from plr_assets.recordings.table import Mask, Recordings, Signal
+from plr_assets.registry import AXES
 from plr_assets.schemas import DATABASE_TABLES
 from plr_assets_tests.e2e.lab import (
     NOT_FIGURES,
@@ -92,8 +93,12 @@ def test_the_database_holds_a_row_a_pipeline_and_the_rows_of_the_published_table
         assert found.height == run.artifacts[table.name].rows
         if "pipeline" in found.columns:
             assert set(found["pipeline"]) == pipelines
-        else:
+        elif "method" in found.columns:
             assert set(found["method"]) == {str(key) for key in grid_of(study).outlier_masks}
+        else:
+            axes = [axis for axis in AXES if axis in found.columns]
+            keys = grid_of(study).features if "featurization" in axes else grid_of(study).imputed_signals
+            assert set(found.select(axes).iter_rows()) == {tuple(key.named(axis) for axis in axes) for key in keys}
         assert found.columns == list(table.column_names)
 
 

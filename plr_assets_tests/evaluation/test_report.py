@@ -73,6 +73,19 @@ def test_headline_is_the_mean_over_iterations_and_the_rest_the_averaged_predicti
     assert row["net_benefit_15pct"] == pytest.approx(nb)
 
 
+def test_flagged_recordings_are_marked_and_scored_as_all_others(make_tables: Make) -> None:
+    bootstrap, cases = make_tables()
+    told = {"pipeline": "p", "methods": METHODS, "oracle": False, "synthetic": True}
+    flagged = set(cases["recording"][::7])
+    tables = evaluate_pipeline(bootstrap, cases, **told, flagged=flagged)
+    assert_valid(tables)
+    assert set(tables["predictions"].filter("flagged")["recording"]) == flagged
+    unknown = evaluate_pipeline(bootstrap, cases, **told)
+    assert unknown["predictions"]["flagged"].null_count() == cases.height
+    for name, table in unknown.items():
+        assert table.drop("flagged", strict=False).equals(tables[name].drop("flagged", strict=False))
+
+
 def test_histogram_and_curve_account_for_every_recording(make_tables: Make) -> None:
     tables = evaluate(*make_tables())
     assert tables["probability_distributions"].group_by("y_true").agg(pl.sum("n")).sort("y_true")["n"].to_list() == [

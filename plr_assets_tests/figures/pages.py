@@ -61,7 +61,7 @@ def assert_good_page(figure: Figure, *, synthetic: bool) -> None:
     renderer, page, drawn = canvas.get_renderer(), figure.bbox, _drawn(figure)
     for text in figure.findobj(Text):
         # ticks beyond the limits of an axis exist, and are not drawn
-        if not text.get_text() or not text.get_visible() or text.get_text() not in drawn:
+        if not text.get_text() or not text.get_visible() or id(text) not in drawn:
             continue
         box = text.get_window_extent(renderer)
         inside = box.x0 > page.x0 - 1 and box.y0 > page.y0 - 1 and box.x1 < page.x1 + 1 and box.y1 < page.y1 + 1
@@ -73,12 +73,12 @@ def assert_good_page(figure: Figure, *, synthetic: bool) -> None:
         assert not mark.get_window_extent(renderer).overlaps(title.get_window_extent(renderer))
 
 
-def _drawn(figure: Figure) -> set[str]:
-    """What is written on the page, tick labels of visible ticks only."""
-    words = {text.get_text() for text in [*figure.texts, figure._suptitle]}  # type: ignore[attr-defined]
+def _drawn(figure: Figure) -> set[int]:
+    """Ids of the texts that are written on the page, tick labels of visible ticks only."""
+    words = [*figure.texts, figure._suptitle]  # type: ignore[attr-defined]
+    words += [word for legend in figure.legends for word in legend.get_texts()]
     for axes in figure.axes:
-        words |= {text.get_text() for text in axes.texts}
-        words |= {axes.get_title("left"), axes.get_xlabel(), axes.get_ylabel()}
+        words += [*axes.texts, axes._left_title, axes.xaxis.label, axes.yaxis.label]  # type: ignore[attr-defined]
         for axis in (axes.xaxis, axes.yaxis):
-            words |= {tick.label1.get_text() for tick in axis._update_ticks() if tick.label1.get_visible()}
-    return words
+            words += [tick.label1 for tick in axis._update_ticks() if tick.label1.get_visible()]
+    return {id(word) for word in words}

@@ -1,4 +1,4 @@
-"""Interpolation, the oracle, the mean, the scorer, and the guarantees of the base class."""
+"""Interpolation, the oracle, the mean, and the guarantees of the base class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from plr_assets.errors import DataError, RecordingError
 from plr_assets.imputation.base import Imputer, splice
 from plr_assets.imputation.linear import LinearInterpolation
 from plr_assets.imputation.mean import mean_of_members
-from plr_assets.imputation.scoring import score_imputation
 from plr_assets.imputation.truth import fill_with_truth
 from plr_assets.recordings.table import Recordings
 from plr_assets_tests.builders import make_recordings
@@ -101,20 +100,3 @@ def test_the_mean_of_members_is_their_mean() -> None:
     assert np.allclose(mean, np.mean(members, axis=0), atol=1e-6)
     with pytest.raises(ValueError, match="members"):
         mean_of_members([])
-
-
-def test_errors_are_of_masked_samples_only_and_signed() -> None:
-    assert RECORDINGS.truth is not None
-    off = np.where(MASK, RECORDINGS.truth + np.where(np.arange(RECORDINGS.n_samples) % 2, 3, -1), 99)
-    scores = score_imputation(off.astype(np.float32), MASK, RECORDINGS)
-    odd = (np.arange(RECORDINGS.n_samples) % 2 * np.ones((3, 1)))[MASK].mean()
-    assert scores["bias"] == pytest.approx(3 * odd - (1 - odd), abs=1e-5)
-    assert scores["mae"] == pytest.approx(3 * odd + (1 - odd), abs=1e-5)
-    assert scores["rmse"] == pytest.approx(np.sqrt(9 * odd + (1 - odd)), abs=1e-5)
-    assert scores["masked_share"] == pytest.approx(MASK.mean())
-
-
-def test_errors_without_masked_samples_are_nan_and_without_truth_not_there() -> None:
-    nothing = np.zeros_like(MASK)
-    assert np.isnan(score_imputation(RECORDINGS.pupil, nothing, RECORDINGS)["mae"])
-    assert set(score_imputation(RECORDINGS.pupil, nothing, replace(RECORDINGS, truth=None))) == {"masked_share"}

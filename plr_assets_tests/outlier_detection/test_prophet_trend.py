@@ -16,7 +16,8 @@ RECORDINGS = make_recordings(1, seed=3)
 
 
 def test_scores_are_the_librarys_residuals_in_widths_of_its_interval() -> None:
-    """The library draws its interval; averaged over the recording the draws come to the exact width."""
+    """The library draws its interval; averaged over the recording the draws come to the exact width but for 0.25 %, by
+    which a 10 % point of 1000 draws lies inside (measured with 12 seeds: 0.17 to 0.36 %)."""
     from prophet import Prophet
 
     signal = RECORDINGS.pupil[0].astype(np.float64)
@@ -24,13 +25,14 @@ def test_scores_are_the_librarys_residuals_in_widths_of_its_interval() -> None:
     model = Prophet(changepoint_prior_scale=0.1).fit(
         pd.DataFrame({"ds": pd.Timestamp("2000-01-01") + seconds, "y": signal})
     )
+    np.random.seed(0)  # noqa: NPY002 - the library draws from it
     found = model.predict()
     residual = np.abs(signal[~np.isnan(signal)] - found["yhat"].to_numpy())
     width = (found["yhat_upper"] - found["yhat_lower"]).to_numpy()
 
     scores = ProphetTrend(threshold="declared").fit(RECORDINGS).decision_function(RECORDINGS)[0]
     scores = scores[~np.isnan(scores)]
-    np.testing.assert_allclose(scores * width.mean(), residual, rtol=2e-3)
+    np.testing.assert_allclose(scores * width.mean(), residual, rtol=5e-3)
     assert width.std() / width.mean() > 0.01  # what not drawing saves
 
 

@@ -524,17 +524,35 @@ def test_nothing_that_is_published_is_a_pickle(contract: Contract, publish: Publ
 
 
 def test_no_module_of_the_product_can_unpickle() -> None:
-    package = Path(contract_module.__file__).parents[1]
+    """The error of that name may be caught: torch raises it where it refuses what a checkpoint holds."""
     forbidden = {"pickle", "cloudpickle", "dill", "joblib", "shelve"}
-    imported = {
-        (file.name, name.partition(".")[0])
-        for file in package.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    imported = {(file, name) for file, node in _product_nodes() for name in _imported_by(node)}
+    assert any(file == "contract.py" and name.startswith("mlflow") for file, name in imported)
+    unpickling = {(file, name) for file, name in imported if name.partition(".")[0] in forbidden}
+    assert unpickling <= {("units_weights.py", "pickle.UnpicklingError")}
+
+
+def test_torch_reads_checkpoints_as_weights_only() -> None:
+    calls = {
+        (file, ast.unparse(node))
+        for file, node in _product_nodes()
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load"
     }
-    assert ("contract.py", "mlflow") in imported
-    assert {(file, name) for file, name in imported if name in forbidden} == set()
+    assert {file for file, _ in calls} == {"units_weights.py"}, "ours are safetensors; official checkpoints are not"
+    assert all("weights_only=True" in call for _, call in calls)
+
+
+def _product_nodes() -> Iterator[tuple[str, ast.AST]]:
+    for file in Path(contract_module.__file__).parents[1].rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            yield file.name, node
+
+
+def _imported_by(node: ast.AST) -> list[str]:
+    """What an import names: `mlflow`, and of `from pickle import UnpicklingError` module and name."""
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module or ''}.{alias.name}" for alias in node.names]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
 def test_a_run_that_a_dead_process_left_running_is_marked_killed_and_a_living_ones_is_not(

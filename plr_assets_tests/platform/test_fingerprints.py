@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from plr_assets.defs.data_import import device_files
+from plr_assets.defs.outlier_detection import detectors
 from plr_assets.grid import grid_of
 from plr_assets.platform import fingerprints
 from plr_assets.platform.planning import Planner
@@ -22,7 +23,10 @@ BASE = "plr_assets.outlier_detection.base"  # imported by LOF
 ESTIMATOR = "plr_assets.estimator"  # imported by BASE
 DEFS = "plr_assets.defs.outlier_detection"
 PACKAGE = Path(fingerprints.__file__).parents[1]
-SCIENCE = ("recordings", "outlier_detection", "imputation", "featurization", "classification", "evaluation", "figures")
+SCIENCE = (
+    *("recordings", "networks", "pretrained", "outlier_detection", "imputation", "featurization", "classification"),
+    *("evaluation", "figures"),
+)
 METHODS = [
     (axis, name)
     for axis in AXES
@@ -290,6 +294,20 @@ def test_work_done_with_other_code_is_other_work(edit: Edit) -> None:
     before = planned()
     edit(device_files.compute.__module__, adds("EXTRA = 1"))
     assert planned() != before
+
+
+def test_work_of_networks_is_other_work_on_another_device_and_all_else_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = grid_of(load_study("paper"))
+    contract: Any = _NothingPublished()
+
+    def on(device: str) -> dict[str, str]:
+        monkeypatch.setattr(fingerprints, "_torch_device", lambda: device)
+        planner = Planner(grid.study, grid, contract)
+        return {str(key): planner._fingerprint(detectors, key, {}, ()) for key in grid.detectors}
+
+    cpu, cuda = on("cpu"), on("cuda")
+    networks = {"TimesNet-gt", "MOMENT-gt-finetune", "MOMENT-gt-zeroshot", "UniTS-gt-finetune"}
+    assert {name for name in cpu if cpu[name] != cuda[name]} == networks < cpu.keys()
 
 
 def test_the_order_in_which_parts_are_named_does_not_matter() -> None:

@@ -55,7 +55,7 @@ def test_every_asset_of_the_list_is_offered_under_the_studys_prefix(study: str) 
 @pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset.name)
 def test_every_asset_says_whose_it_is_and_what_it_is(asset: object) -> None:
     declared = next(one for one in ASSETS if one is asset)
-    spec = specs("demo")[declared.name]
+    spec = specs("paper")[declared.name]
     assert spec.group_name == declared.stage.name
     assert spec.owners == [declared.stage.owner]
     assert spec.kinds == set(declared.kinds) != set()
@@ -78,11 +78,8 @@ def test_every_table_of_an_asset_shows_its_columns(asset: object) -> None:
 
 def test_what_publishes_a_table_declares_its_schema() -> None:
     without = {asset.name for asset in ASSETS if not asset.tables}
-    models, pictures, files = (
-        {"detectors", "imputers"},
-        {asset.name for asset in ASSETS if asset.exports},
-        {"results_database"},
-    )
+    models = {"moment_weights", "units_weights", "detectors", "imputers"}
+    pictures, files = {asset.name for asset in ASSETS if asset.exports}, {"results_database"}
     assert without == models | pictures | files
 
 
@@ -90,7 +87,7 @@ def test_what_publishes_a_table_declares_its_schema() -> None:
 def test_partitions_are_the_studys_own_grid(study: str) -> None:
     """A study's UI never shows a partition that its grid does not hold."""
     grid, found = grid_of(load_study(study)), specs(study)
-    for asset in ASSETS:
+    for asset in (asset for asset in ASSETS if asset.offered(load_study(study))):
         partitions = found[asset.name].partitions_def
         keys = [] if partitions is None else list(partitions.get_partition_keys())
         assert keys == ([str(key) for key in asset.keys_in(grid)] if asset.partitioned else [])
@@ -103,6 +100,19 @@ def test_a_study_without_labels_has_no_asset_below_features() -> None:
     assert names.isdisjoint(
         {"bootstrap_results", "evaluation", "essential_metrics", "results_database", "study_figures"}
     )
+
+
+def test_a_study_has_the_weights_of_the_foundation_models_that_its_methods_start_from_and_no_others() -> None:
+    paper = load_study("paper")
+    for methods, expected in (
+        (("LOF",), set()),
+        (("MOMENT-gt-zeroshot",), {"moment_weights"}),
+        (("ensembleThresholded-MOMENT-TimesNet-UniTS-gt-finetune",), {"moment_weights", "units_weights"}),
+    ):
+        one = paper.grids[0].model_copy(update={"outlier_detection": methods})
+        study = paper.model_copy(update={"grids": (one,)})
+        names = {key.path[-1] for key in plr_assets.definitions.build_definitions(study).resolve_all_asset_keys()}
+        assert names & {"moment_weights", "units_weights"} == expected, methods
 
 
 def test_a_clinical_study_simulates_nothing() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from plr_assets.defs import ASSETS
 from plr_assets.grid import grid_of
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.results_db import content_digest, database_path
@@ -54,7 +55,7 @@ def test_before_the_first_run_nothing_is_done_and_what_needs_input_is_blocked_by
     assert not any(plan.done or plan.published for plan in plans.values())
     can_start = {place for place, plan in plans.items() if not plan.blocked}
     tables = {"essential_metrics", "predictions", "roc_curves", "calibration_curves", "dca_curves"}
-    tables |= {"probability_distributions", "outlier_metrics"}
+    tables |= {"probability_distributions", "outlier_metrics", "imputation_metrics", "feature_metrics"}
     assert {asset for asset, _ in can_start} == {"device_files"} | tables
     assert plans["outlier_masks", "LOF"].blocked == (
         "recordings",
@@ -75,12 +76,13 @@ def test_after_a_run_everything_is_done_and_exported(finished: Lab) -> None:
     [
         (methods("outlier_detection", "LOF", n_neighbors=50), [("detectors", "LOF")]),
         (methods("featurization", "simple", colours=["blue"]), [("features", key) for key in FEATURES]),
+        ({"gaps": {"longest_s": 0.5}}, [("features", key) for key in FEATURES]),
         (methods("classification", "XGBoost", **TREES, max_depth=3), [("bootstrap_results", ONE)]),
         ({"labels": ["glaucoma", "control"]}, [("recordings", "recordings")]),
         ({"baseline": {"before": "blue", "window_s": [-4, 0]}}, [("device_files", "device_files")]),
         ({"seed": 8}, [("device_files", "device_files")]),
     ],
-    ids=["detector", "features", "classifier", "labels", "baseline", "seed"],
+    ids=["detector", "features", "gaps", "classifier", "labels", "baseline", "seed"],
 )
 def test_a_change_puts_exactly_what_it_reaches_out_of_date(
     finished: Lab, changes: dict[str, Any], roots: list[Place]
@@ -114,6 +116,23 @@ def test_a_limit_that_only_flags_publishes_the_verdicts_again_and_nothing_else(l
     }
     assert changed == {(("recordings", "recordings"), "recording_verdicts")}
     assert to_do(lab.plans(study)) == set()
+
+
+@pytest.mark.slow
+def test_a_limit_of_gaps_is_told_anew_and_no_classifier_runs_again(lab: Lab) -> None:
+    before = lab.digests()
+    study = lab.study(gaps={"longest_s": 0.05})
+    science = {asset.name for asset in ASSETS if asset.stage.name != "figures"}
+    ran = computed(lab.run(study, "outlier=LOF imputer=linear classifier=XGBoost", only=tuple(science)))
+    assert {"features", "evaluation", "predictions", "feature_metrics"} <= ran
+    assert not ran & {"imputed_signals", "bootstrap_results", "imputation_metrics"}
+    after = lab.digests()
+    changed = {
+        (asset, name) for (asset, key), own in after.items() for name in own if before[asset, key][name] != own[name]
+    }
+    assert ("features", "feature_coverage") in changed
+    assert ("evaluation", "predictions") in changed
+    assert not changed & {("features", "features"), ("evaluation", "essential_metrics")}
 
 
 def test_a_new_title_redraws_the_figure_that_shows_it(finished: Lab) -> None:

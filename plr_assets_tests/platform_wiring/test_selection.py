@@ -104,6 +104,22 @@ def test_an_asset_or_a_stage_is_wanted_with_what_it_is_computed_from_and_nothing
 
 
 @pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("outlier=LOF", set()),
+        ("outlier=LOF,MOMENT-gt-zeroshot", {"moment_weights"}),
+        ("outlier=UniTS-gt-finetune stage=outlier_detection", {"units_weights"}),
+        ("", {"moment_weights", "units_weights"}),
+        ("asset=moment_weights", {"moment_weights"}),
+    ],
+)
+def test_foundation_models_are_needed_by_the_methods_that_start_from_them_only(text: str, weights: set[str]) -> None:
+    """They take minutes of training or a download; a selection of LOF must not wait for them."""
+    chosen = needed(grid_of(load_study("paper")), text)
+    assert {name for name in ("moment_weights", "units_weights") if chosen[name]} == weights
+
+
+@pytest.mark.parametrize(
     ("text", "problem", "remedy"),
     [
         ("LOF", "a term is axis=method", "outlier, imputer, features, classifier, asset, stage"),
@@ -112,7 +128,7 @@ def test_an_asset_or_a_stage_is_wanted_with_what_it_is_computed_from_and_nothing
         ("outlier=LOF outlier=OneClassSVM", "named twice", "outlier=A,B"),
         ("imputer=linear classifier=TabPNF", "'TabPNF'", "'TabPFN'"),
         ("outlier=LOFF", "'LOFF'", "'LOF'"),
-        ("imputer=SAITS", "not implemented yet", "linear"),
+        ("features=embedding", "not implemented yet", "simple"),
         ("asset=outlier_mask", "no asset 'outlier_mask'", "'outlier_masks'"),
         ("stage=outliers", "no stage 'outliers'", "outlier_detection"),
         ("outlier=LOF,", "''", "LOF"),

@@ -1,0 +1,192 @@
+"""Tables of the signal stages: what detectors, imputers and features make of the recordings.
+
+Belongs here: declarations. Does not belong here: what one table says of all methods and pipelines (`results`).
+"""
+
+from __future__ import annotations
+
+from plr_assets.schemas.recordings import ROLE_NAMES
+from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
+
+OUTLIER_SCORES = Table(
+    "outlier_scores",
+    "How unusual each sample is; larger is more unusual. NaN at dropouts.",
+    (RECORDING, Column("score", "signal", "the detector's decision function")),
+    ("recording",),
+)
+
+OUTLIER_MASKS = Table(
+    "outlier_masks",
+    "Samples to be replaced: artefacts that the method found, and all dropouts.",
+    (RECORDING, Column("mask", "mask", "true where the sample is to be replaced")),
+    ("recording",),
+)
+
+OUTLIER_AGREEMENT = Table(
+    "outlier_agreement",
+    "One row a scored recording: how far a mask agrees with the human's. Missing where no human rejected samples.",
+    (
+        RECORDING,
+        SUBJECT,
+        Column("n_observed", "int64", "samples with a pupil", minimum=0),
+        Column("n_dropout", "int64", "samples without one: given, not found", minimum=0),
+        Column("n_flagged", "int64", "samples with a pupil that the mask replaces", minimum=0),
+        Column("n_artefact", "int64", "samples that a human rejected", nullable=True, minimum=0),
+        Column("tp", "int64", "flagged artefacts", nullable=True, minimum=0),
+        Column("fp", "int64", "flagged samples that are none", nullable=True, minimum=0),
+        Column("fn", "int64", "artefacts that are not flagged", nullable=True, minimum=0),
+        Column("f1", "float64", "of samples; missing if nothing is flagged or to find", nullable=True, minimum=0),
+        Column(
+            "true_events", "int64", "runs of artefacts and dropouts that hold an artefact", nullable=True, minimum=0
+        ),
+        Column("found_events", "int64", "those with a flagged artefact", nullable=True, minimum=0),
+        Column(
+            "predicted_events",
+            "int64",
+            "runs of flagged samples and dropouts that hold a flagged sample",
+            nullable=True,
+            minimum=0,
+        ),
+        Column("right_events", "int64", "those with a flagged artefact", nullable=True, minimum=0),
+        Column(
+            "threshold",
+            "float64",
+            "between the highest score that is kept and the lowest that is flagged; missing if there is no such place",
+            nullable=True,
+        ),
+    ),
+    ("recording",),
+)
+
+OUTLIER_VOTES = Table(
+    "outlier_votes",
+    "How far the members of an outlier method agree on each sample. NaN at dropouts.",
+    (RECORDING, Column("share", "signal", "share of the members that flag the sample; of one method 0 or 1")),
+    ("recording",),
+)
+
+OUTLIER_METRICS = Table(
+    "outlier_metrics",
+    "One row an outlier method, stratum and metric: agreement with the samples that a human rejected.",
+    (
+        Column("method", "string", "outlier detection method"),
+        Column("oracle", "boolean", "uses the human masks that it is scored by: shown, never ranked"),
+        Column("synthetic", "boolean", "computed from simulated recordings"),
+        Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES),
+        Column("stratum", "string", "`all`, an artefact's shape (`kind:...`) or the light (`phase:...`)"),
+        Column("metric", "string", "what is measured"),
+        Column("value", "float64", "of all scored recordings, pooled", nullable=True, minimum=0),
+        Column("lower", "float64", "2.5 % point of a bootstrap by subject", nullable=True, minimum=0),
+        Column("upper", "float64", "97.5 % point of a bootstrap by subject", nullable=True, minimum=0),
+        Column("n", "int64", "samples or events in the denominator, or that there were to find", minimum=0),
+    ),
+    ("method", "stratum", "metric"),
+)
+
+# What a method knows of its own error; all recordings have them, or none.
+_LIMITS = (
+    Column("lower", "signal", "lower limit of the 90 % band; NaN at unmasked samples", "%", nullable=True),
+    Column("upper", "signal", "upper limit of the 90 % band; NaN at unmasked samples", "%", nullable=True),
+)
+
+RECONSTRUCTIONS = Table(
+    "reconstructions",
+    "What an imputation method puts at masked samples. NaN at the others.",
+    (RECORDING, Column("signal", "signal", "pupil", "%"), *_LIMITS),
+    ("recording",),
+)
+
+SIGNALS = Table(
+    "signals",
+    "Pupil signals without gaps: the recording at unmasked samples, the method's values at masked ones.",
+    (RECORDING, Column("signal", "signal", "pupil", "%"), *_LIMITS),
+    ("recording",),
+)
+
+IMPUTATION_ERRORS = Table(
+    "imputation_errors",
+    "One row a scored recording: how far imputed values are from ground truth. Missing where there is none.",
+    (
+        RECORDING,
+        SUBJECT,
+        Column("n_masked", "int64", "samples that were imputed", minimum=0),
+        Column("n_gaps", "int64", "runs of them", minimum=0),
+        Column("longest_gap_s", "float64", "the longest run", "s", minimum=0),
+        Column("mae", "float64", "mean absolute error at masked samples", "%", nullable=True, minimum=0),
+        Column("rmse", "float64", "root of the mean squared error there", "%", nullable=True, minimum=0),
+        Column("bias", "float64", "mean of imputed - truth there", "%", nullable=True),
+        Column(
+            "coverage_90", "float64", "share of true values within the 90 % band", nullable=True, minimum=0, maximum=1
+        ),
+    ),
+    ("recording",),
+)
+
+_SCORES = (
+    Column("value", "float64", "of all scored recordings, pooled", nullable=True),
+    Column("lower", "float64", "2.5 % point of a bootstrap by subject", nullable=True),
+    Column("upper", "float64", "97.5 % point of a bootstrap by subject", nullable=True),
+)
+
+IMPUTATION_METRICS = Table(
+    "imputation_metrics",
+    "One row an outlier method, imputation method, stratum and metric: errors of imputed values.",
+    (
+        Column("outlier_detection", "string", "method that masked"),
+        Column("imputation", "string", "method that imputed"),
+        Column("oracle", "boolean", "imputes ground truth itself: shown, never ranked"),
+        Column("synthetic", "boolean", "computed from simulated recordings"),
+        Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES),
+        Column("stratum", "string", "`all`, a gap's duration (`gap:...`), the light (`phase:...`, `light:...`), both"),
+        Column("metric", "string", "what is measured"),
+        *_SCORES,
+        Column("n", "int64", "samples that are measured", minimum=0),
+    ),
+    ("outlier_detection", "imputation", "stratum", "metric"),
+)
+
+FEATURE_COVERAGE = Table(
+    "feature_coverage",
+    "One row a recording and feature: how much of the feature's window was recorded, and how much was imputed.",
+    (
+        RECORDING,
+        Column("feature", "string", "column of `features`"),
+        Column(
+            "coverage",
+            "float64",
+            "unmasked samples of its window, of all; missing: no value",
+            nullable=True,
+            minimum=0,
+            maximum=1,
+        ),
+        Column("longest_gap_s", "float64", "longest masked run within its window", "s", nullable=True, minimum=0),
+        Column("flagged", "boolean", "the longest gap is longer than the study's `gaps.longest_s`"),
+    ),
+    ("recording", "feature"),
+)
+
+FEATURE_METRICS = Table(
+    "feature_metrics",
+    "One row a featurization, outlier method, imputation method, feature and metric: errors carried into features.",
+    (
+        Column("featurization", "string", "method"),
+        Column("outlier_detection", "string", "method that masked"),
+        Column("imputation", "string", "method that imputed"),
+        Column("oracle", "boolean", "imputes ground truth itself: shown, never ranked"),
+        Column("synthetic", "boolean", "computed from simulated recordings"),
+        Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES),
+        Column("feature", "string", "column of `features`"),
+        Column("metric", "string", "what is measured"),
+        *_SCORES,
+        Column("n", "int64", "recordings in which the feature has a value", minimum=0),
+    ),
+    ("featurization", "outlier_detection", "imputation", "feature", "metric"),
+)
+
+FEATURES = Table(
+    "features",
+    "One row a recording, one column a feature; definitions in configs/methods/featurization.yaml.",
+    (RECORDING, SUBJECT),
+    ("recording",),
+    open_columns=True,
+)
