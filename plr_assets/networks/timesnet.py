@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from plr_assets.networks.library import quiet_import
+
 if TYPE_CHECKING:
     import torch
 
@@ -21,8 +23,10 @@ def build_timesnet(
     one recording's windows at a time.
     """
     import torch
-    from pypots.imputation.timesnet.core import _TimesNet
-    from pypots.nn.modules.loss import MSE
+
+    with quiet_import():
+        from pypots.imputation.timesnet.core import _TimesNet
+        from pypots.nn.modules.loss import MSE
 
     class TimesNet(torch.nn.Module):
         def __init__(self) -> None:
