@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from plr_assets.networks.filling import FillGaps, shown
+from plr_assets.networks.library import quiet_import
 from plr_assets.networks.lines import LineFeatures
 from plr_assets.networks.training import Examples
 from plr_assets.recordings.table import Mask
@@ -51,7 +52,8 @@ class Csdi(torch.nn.Module):
         beta_start: float,
         beta_end: float,
     ) -> None:
-        from pypots.imputation.csdi.core import _CSDI
+        with quiet_import():
+            from pypots.imputation.csdi.core import _CSDI
 
         super().__init__()
         self.features = LineFeatures(scale)

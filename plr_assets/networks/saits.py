@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from plr_assets.networks.library import quiet_import
 from plr_assets.networks.lines import LineFeatures
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def build_saits(
     `scale`: the usual size of a correction, in units of the signal.
     """
     import torch
-    from pypots.imputation.saits.core import _SAITS
-    from pypots.nn.modules.loss import MAE
+
+    with quiet_import():
+        from pypots.imputation.saits.core import _SAITS
+        from pypots.nn.modules.loss import MAE
 
     class Saits(torch.nn.Module):
         def __init__(self) -> None:

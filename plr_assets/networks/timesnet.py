@@ -60,8 +60,10 @@ def build_filling_timesnet(
     sample for a zero. The library's own normalisation of windows is off: `LineFeatures` centres them.
     """
     import torch
-    from pypots.imputation.timesnet.core import _TimesNet
-    from pypots.nn.modules.loss import MAE
+
+    with quiet_import():
+        from pypots.imputation.timesnet.core import _TimesNet
+        from pypots.nn.modules.loss import MAE
 
     from plr_assets.networks.lines import LineFeatures
 

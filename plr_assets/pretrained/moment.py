@@ -119,10 +119,8 @@ def filling(network: torch.nn.Module, *, lines: bool) -> torch.nn.Module:
                 self.share = torch.nn.Parameter(torch.tensor(_FIRST_SHARE))
 
         def forward(self, signal: torch.Tensor, inside: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
-            if not lines:
-                rebuilt: torch.Tensor = self.moment(signal, inside, visible)
-                return rebuilt
-            return signal + self.share * (self.moment(signal, inside, inside) - signal)
+            rebuilt: torch.Tensor = self.moment(signal, inside, inside if lines else visible)
+            return torch.lerp(signal, rebuilt, self.share) if lines else rebuilt
 
     return Filling()
 
