@@ -106,8 +106,10 @@ def test_an_asset_or_a_stage_is_wanted_with_what_it_is_computed_from_and_nothing
 @pytest.mark.parametrize(
     ("text", "weights"),
     [
-        ("outlier=LOF", set()),
-        ("outlier=LOF,MOMENT-gt-zeroshot", {"moment_weights"}),
+        ("outlier=LOF imputer=linear", set()),
+        ("outlier=LOF,MOMENT-gt-zeroshot imputer=linear", {"moment_weights"}),
+        ("outlier=LOF imputer=MOMENT-zeroshot", {"moment_weights"}),
+        ("outlier=LOF imputer=SAITS", set()),
         ("outlier=UniTS-gt-finetune stage=outlier_detection", {"units_weights"}),
         ("", {"moment_weights", "units_weights"}),
         ("asset=moment_weights", {"moment_weights"}),
