@@ -128,7 +128,12 @@ def test_a_rule_between_keys_is_refused_by_file_and_key(
             "'CatBost'",
             "Did you mean 'CatBoost'?",
         ),
-        (lambda s: s["grids"][0].update(imputation=["SAITS"]), "grids.0.imputation", "not implemented", "linear"),
+        (
+            lambda s: s["grids"][0].update(featurization=["embedding"]),
+            "grids.0.featurization",
+            "not implemented",
+            "simple",
+        ),
         (
             lambda s: s["recordings"].pop("ground_truth"),
             "grids.0.outlier_detection",

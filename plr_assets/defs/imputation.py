@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from plr_assets.defs.data_import import cohort_split, recordings
 from plr_assets.defs.outlier_detection import outlier_masks
+from plr_assets.defs.pretrained import moment_weights, weights_of
 from plr_assets.defs.stages import IMPUTATION
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
@@ -34,13 +35,19 @@ def _members(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:
     keys=lambda grid: grid.imputers,
     axes=(AXIS,),
     method_axis=AXIS,
-    reads=[reads(cohort_split, "development")],
+    reads=[
+        reads(cohort_split, "development"),
+        reads(moment_weights, "weights", weights_of(AXIS, "moment")),
+    ],
+    seeded=True,
 )
 def imputers(task: Task) -> Product:
     """Each imputation method, fitted once on the development recordings, whatever mask it is applied to."""
     from plr_assets.recordings.table import Recordings
 
-    imputer = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")))
+    model = task.entry.pretrained
+    start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
+    imputer = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")), **start)
     return Product(folders={"model": imputer.save})
 
 
@@ -53,17 +60,23 @@ def imputers(task: Task) -> Product:
     tables={"reconstructions": RECONSTRUCTIONS},
 )
 def reconstructions(task: Task) -> Product:
-    """What one imputation method puts in the place of the samples that one mask hides."""
+    """What one imputation method puts in the place of the samples that one mask hides, and how sure it is of it."""
     import polars as pl
 
-    from plr_assets.recordings.table import Recordings, signal_array, signal_column
+    from plr_assets.recordings.table import Recordings, optional_signal_column, signal_array, signal_column
 
     cohort = Recordings.from_frame(task.table("recordings"))
     (imputer,) = task.fitted("imputers").values()
-    values = imputer.reconstruct(cohort, signal_array(task.table("outlier_masks")["mask"]))
-    return Product(
-        tables={"reconstructions": pl.DataFrame({"recording": cohort.recording, "signal": signal_column(values)})}
+    found = imputer.reconstruct_with_limits(cohort, signal_array(task.table("outlier_masks")["mask"]))
+    frame = pl.DataFrame(
+        {
+            "recording": cohort.recording,
+            "signal": signal_column(found.signal),
+            "lower": optional_signal_column(found.lower, found.signal.shape),
+            "upper": optional_signal_column(found.upper, found.signal.shape),
+        }
     )
+    return Product(tables={"reconstructions": frame})
 
 
 @stage_asset(
@@ -93,9 +106,9 @@ def imputed_signals(task: Task) -> Product:
     """
     import polars as pl
 
-    from plr_assets.imputation.base import splice
+    from plr_assets.imputation.base import Reconstruction, splice
     from plr_assets.imputation.errors import Imputed, changed_samples, per_recording
-    from plr_assets.imputation.mean import mean_of_members
+    from plr_assets.imputation.mean import mean_with_limits
     from plr_assets.imputation.scoring import score_imputation
     from plr_assets.imputation.truth import fill_with_truth
     from plr_assets.recordings.roles import scored_rows
@@ -109,12 +122,18 @@ def imputed_signals(task: Task) -> Product:
 
     cohort = Recordings.from_frame(task.table("recordings"))
     mask = signal_array(task.table("outlier_masks")["mask"])
-    members = list(task.tables("reconstructions").values())
+    lower = upper = None
     if task.entry.oracle:
         signal = fill_with_truth(cohort, mask)
     else:
-        signal = splice(cohort, mask, mean_of_members([signal_array(frame["signal"]) for frame in members]))
-    lower, upper = (optional_signal(members[0], limit) if len(members) == 1 else None for limit in ("lower", "upper"))
+        members = [
+            Reconstruction(
+                signal_array(frame["signal"]), optional_signal(frame, "lower"), optional_signal(frame, "upper")
+            )
+            for frame in task.tables("reconstructions").values()
+        ]
+        mean = mean_with_limits(members)
+        signal, lower, upper = splice(cohort, mask, mean.signal), mean.lower, mean.upper
     imputed = Imputed(signal=signal, mask=mask, lower=lower, upper=upper)
 
     rows, prefix = scored_rows(task.table("cohort_split", "roles"), cohort.recording)

@@ -19,6 +19,18 @@ from plr_assets.estimator import Estimator
 from plr_assets.recordings.table import Mask, Recordings, Signal
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """What a method puts at masked samples: (n, T) float32, %, NaN at the others.
+
+    lower, upper   ends of its 90 % interval of the value (5 % and 95 %); none where the method has no such thing.
+    """
+
+    signal: Signal
+    lower: Signal | None = None
+    upper: Signal | None = None
+
+
 @dataclass(eq=False, kw_only=True)
 class Imputer(Estimator, ABC):
     """Reconstructs masked samples. A method implements `_reconstruct`, and `_fit` if it learns."""
@@ -34,6 +46,23 @@ class Imputer(Estimator, ABC):
 
     def reconstruct(self, recordings: Recordings, mask: Mask) -> Signal:
         """(n, T) float32, %: the method's values at masked samples, NaN elsewhere. Raises RecordingError."""
+        return self._at_masked(recordings, mask, self._reconstruct(self._hide(recordings, mask)))
+
+    def reconstruct_with_limits(self, recordings: Recordings, mask: Mask) -> Reconstruction:
+        """As `reconstruct`, with the same values, and with limits where the method has some. Raises RecordingError."""
+        hidden = self._hide(recordings, mask)
+        found = self._reconstruct_with_limits(hidden)
+        signal = self._at_masked(recordings, mask, found.signal)
+        if found.lower is None or found.upper is None:
+            return Reconstruction(signal)
+        return Reconstruction(
+            signal,
+            np.minimum(self._at_masked(recordings, mask, found.lower), signal),
+            np.maximum(self._at_masked(recordings, mask, found.upper), signal),
+        )
+
+    def _hide(self, recordings: Recordings, mask: Mask) -> Recordings:
+        """What a method is shown."""
         _check_mask(recordings, mask)
         for row in np.flatnonzero(mask.all(axis=1)):
             raise RecordingError(
@@ -41,18 +70,20 @@ class Imputer(Estimator, ABC):
                 "every sample is masked, so there is no sample left to impute from.",
                 "Leave the recording out, or use a detector that masks less.",
             )
-        hidden = replace(recordings.blinded(), pupil=np.where(mask, np.float32(np.nan), recordings.pupil))
-        found = np.asarray(self._reconstruct(hidden))
+        return replace(recordings.blinded(), pupil=np.where(mask, np.float32(np.nan), recordings.pupil))
+
+    def _at_masked(self, recordings: Recordings, mask: Mask, values: NDArray[np.floating[Any]]) -> Signal:
+        found = np.asarray(values)
         if found.shape != mask.shape:
             raise ValueError(f"{type(self).__name__} returned shape {found.shape}, recordings have {mask.shape}")
-        values = np.where(mask, found.astype(np.float32), np.float32(np.nan))
-        for row in np.flatnonzero((mask & ~np.isfinite(values)).any(axis=1)):
+        filled = np.where(mask, found.astype(np.float32), np.float32(np.nan))
+        for row in np.flatnonzero((mask & ~np.isfinite(filled)).any(axis=1)):
             raise RecordingError(
                 recordings.recording[row],
                 f"{type(self).__name__} left a masked sample without a value.",
                 "Look at the recording; leave it out if it is not usable.",
             )
-        return values
+        return filled
 
     def _fit(self, development: Recordings) -> None:
         """Set the learned state; the default learns nothing."""
@@ -63,6 +94,10 @@ class Imputer(Estimator, ABC):
 
         Every recording has at least one sample left.
         """
+
+    def _reconstruct_with_limits(self, hidden: Recordings) -> Reconstruction:
+        """As `_reconstruct`, with limits; the default has none."""
+        return Reconstruction(np.asarray(self._reconstruct(hidden)))
 
 
 def splice(recordings: Recordings, mask: Mask, reconstruction: Signal) -> Signal:

@@ -41,3 +41,45 @@ def build_timesnet(
             return rebuilt.squeeze(-1)
 
     return TimesNet()
+
+
+def build_filling_timesnet(
+    *,
+    window: int,
+    scale: float,
+    n_layers: int,
+    top_k: int,
+    d_model: int,
+    d_ffn: int,
+    n_kernels: int,
+    dropout: float,
+) -> torch.nn.Module:
+    """The same network as a corrector of straight lines (`filling`), of which `scale` is the usual size.
+
+    Given `LineFeatures` and the flags of what is visible; the published network has no flags, and takes a hidden
+    sample for a zero. The library's own normalisation of windows is off: `LineFeatures` centres them.
+    """
+    import torch
+
+    with quiet_import():
+        from pypots.imputation.timesnet.core import _TimesNet
+        from pypots.nn.modules.loss import MAE
+
+    from plr_assets.networks.lines import LineFeatures
+
+    class FillingTimesNet(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = LineFeatures(scale)
+            count = self.features.count + 1
+            self.network = _TimesNet(
+                n_layers, window, count, top_k, d_model, d_ffn, n_kernels, dropout, False, MAE(), MAE()
+            )
+
+        def forward(self, signal: torch.Tensor, inside: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+            known = torch.cat([self.features(signal, visible), visible.unsqueeze(-1)], dim=2)
+            found = self.network({"X": known, "missing_mask": torch.ones_like(known)})["reconstruction"]
+            rebuilt: torch.Tensor = self.features.corrected(signal, found[..., 0])
+            return rebuilt
+
+    return FillingTimesNet()

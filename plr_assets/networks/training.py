@@ -89,7 +89,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The epoch whose weights were kept (1-based; 0: the weights at the start), its hold-out error (MSE), and how many
+    """The epoch whose weights were kept (1-based; 0: the weights at the start), its hold-out error, and how many
     epochs it took to know."""
 
     epoch: int
@@ -97,13 +97,62 @@ class Fitted:
     epochs_run: int
 
 
-def train(network: torch.nn.Module, training: Examples, holdout: Examples, schedule: Schedule, seed: int) -> Fitted:
+class Objective(Protocol):
+    """What is hidden of a network while it learns, what it is asked for, and what picks the epoch that is kept."""
+
+    def hide(self, examples: Examples, rows: NDArray[np.intp], rng: np.random.Generator) -> Mask:
+        """(rows, length): samples to hide of those windows."""
+
+    def loss(
+        self, network: torch.nn.Module, examples: Examples, rows: NDArray[np.intp], hidden: Mask
+    ) -> torch.Tensor | None:
+        """A number to make smaller; none if nothing is asked of these windows."""
+
+    def holdout_error(self, network: torch.nn.Module, examples: Examples, hidden: Mask, batch_size: int) -> float:
+        """How wrong the network is where `hidden` (windows, length) is hidden; the smallest decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class SquareError:
+    """Random runs are hidden; the mean square over samples with a target, or over the hidden ones of those."""
+
+    hidden_share: float
+    hidden_only: bool
+
+    def hide(self, examples: Examples, rows: NDArray[np.intp], rng: np.random.Generator) -> Mask:
+        return random_runs((len(rows), examples.signal.shape[1]), self.hidden_share, rng)
+
+    def loss(
+        self, network: torch.nn.Module, examples: Examples, rows: NDArray[np.intp], hidden: Mask
+    ) -> torch.Tensor | None:
+        asked = examples.valid[rows] & hidden if self.hidden_only else examples.valid[rows]
+        if not asked.any():
+            return None  # nothing but padding or dropouts was hidden
+        return _square_error(network, examples, rows, hidden, asked).mean()
+
+    def holdout_error(self, network: torch.nn.Module, examples: Examples, hidden: Mask, batch_size: int) -> float:
+        judged = hidden & examples.valid if self.hidden_only else examples.valid
+        return holdout_error(network, examples, hidden, judged, batch_size)
+
+
+def train(
+    network: torch.nn.Module,
+    training: Examples,
+    holdout: Examples,
+    schedule: Schedule,
+    seed: int,
+    *,
+    objective: Objective | None = None,
+) -> Fitted:
     """Fit the network's free parameters, in place; the weights of the best hold-out epoch are kept.
 
-    The error is the mean square over samples with a target; on the hold-out always the same ones are hidden. Ends after
-    `patience` epochs without a better one, counted once the learning rate falls. Call it inside `seeding.reproducible`.
+    `objective` is `SquareError` of the schedule where none is given; on the hold-out always the same samples are
+    hidden. Ends after `patience` epochs without a better one, counted once the learning rate falls. Call it inside
+    `seeding.reproducible`.
     """
     import torch
+
+    goal = objective or SquareError(schedule.hidden_share, schedule.hidden_only)
 
     rng = np.random.default_rng(seed)
     free = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -112,9 +161,8 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, schedule.learning_rate, total_steps=max(steps, 2), pct_start=_WARM_UP
     )
-    questions = random_runs(holdout.signal.shape, schedule.hidden_share, rng)
-    judged = questions & holdout.valid if schedule.hidden_only else holdout.valid
-    best = Fitted(0, holdout_error(network, holdout, questions, judged, schedule.batch_size), 0)
+    questions = goal.hide(holdout, np.arange(len(holdout)), rng)
+    best = Fitted(0, goal.holdout_error(network, holdout, questions, schedule.batch_size), 0)
     kept = copy.deepcopy(network.state_dict())
     started = time.monotonic()
     for epoch in range(1, schedule.epochs + 1):
@@ -122,17 +170,15 @@ def train(network: torch.nn.Module, training: Examples, holdout: Examples, sched
         order = rng.permutation(len(training))
         for first in range(0, len(order), schedule.batch_size):
             rows = order[first : first + schedule.batch_size]
-            hidden = random_runs((len(rows), training.signal.shape[1]), schedule.hidden_share, rng)
-            asked = training.valid[rows] & hidden if schedule.hidden_only else training.valid[rows]
-            if not asked.any():
-                continue  # nothing but padding or dropouts was hidden
-            loss = _square_error(network, training, rows, hidden, asked).mean()
+            loss = goal.loss(network, training, rows, goal.hide(training, rows, rng))
+            if loss is None:
+                continue
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(free, _CLIP)
             optimizer.step()
             rate.step()
-        error = holdout_error(network, holdout, questions, judged, schedule.batch_size)
+        error = goal.holdout_error(network, holdout, questions, schedule.batch_size)
         _log.info(
             "epoch %d of %d: hold-out error %.4g (best %.4g), %.0f s",
             epoch,

@@ -21,6 +21,7 @@ from plr_assets.errors import DataError
 from plr_assets.estimator import IN_ITS_OWN_FILE
 from plr_assets.networks.files import load_network, save_network
 from plr_assets.networks.hiding import every_sample_once
+from plr_assets.networks.holdout import split_by_subject
 from plr_assets.networks.seeding import device, reproducible
 from plr_assets.networks.training import Examples, Schedule, forward, train
 from plr_assets.networks.windows import Windows
@@ -126,19 +127,8 @@ class ReconstructionDetector(Detector):
 
     def _split(self, development: Recordings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Rows to train on, and rows of the hold-out's subjects. At least one subject in either."""
-        subjects = sorted(set(development.subject))
-        if len(subjects) < 2:
-            raise DataError(
-                "development recordings",
-                f"{type(self).__name__} needs at least 2 subjects, one to train on and one to stop by; there is "
-                f"{len(subjects)}.",
-                "Add recordings without a diagnosis.",
-            )
-        drawn = generator(self.seed, type(self).__name__, "holdout").permutation(len(subjects))
-        count = min(max(round(self.holdout_share * len(subjects)), 1), len(subjects) - 1)
-        held = {subjects[index] for index in drawn[:count]}
-        is_held = np.array([subject in held for subject in development.subject])
-        return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+        name = type(self).__name__
+        return split_by_subject(development.subject, self.holdout_share, generator(self.seed, name, "holdout"), name)
 
     def _examples(self, recordings: Recordings) -> Examples:
         windows = Windows(self.window)

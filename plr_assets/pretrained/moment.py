@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 WINDOW, PATCH = 512, 8
 
+# A tenth of what an untuned MOMENT changes is worth more than all of it: it rebuilds patches of whole light responses,
+# and its usual error there is larger than a line's in a short gap.
+_FIRST_SHARE = 0.1
+
 
 def moment_config(*, d_model: int, layers: int, heads: int, d_ff: int) -> dict[str, Any]:
     """The configuration of a MOMENT of another size, in the layout of the official `config.json`.
@@ -97,6 +101,28 @@ def build_moment(config: Mapping[str, Any]) -> torch.nn.Module:
             return rebuilt
 
     return Moment()
+
+
+def filling(network: torch.nn.Module, *, lines: bool) -> torch.nn.Module:
+    """MOMENT `network` as a filler of gaps in windows that hold straight lines where samples are hidden.
+
+    lines   they are shown as if they were seen, and a share of what MOMENT would have changed corrects them; the share
+            is trained with the rest. Else hidden samples' patches are mask tokens, and MOMENT's values count alone.
+    """
+    import torch
+
+    class Filling(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.moment = network
+            if lines:
+                self.share = torch.nn.Parameter(torch.tensor(_FIRST_SHARE))
+
+        def forward(self, signal: torch.Tensor, inside: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+            rebuilt: torch.Tensor = self.moment(signal, inside, inside if lines else visible)
+            return torch.lerp(signal, rebuilt, self.share) if lines else rebuilt
+
+    return Filling()
 
 
 def head_only(network: torch.nn.Module) -> torch.nn.Module:

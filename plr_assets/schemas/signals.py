@@ -83,22 +83,23 @@ OUTLIER_METRICS = Table(
     ("method", "stratum", "metric"),
 )
 
+# What a method knows of its own error; all recordings have them, or none.
+_LIMITS = (
+    Column("lower", "signal", "lower limit of the 90 % band; NaN at unmasked samples", "%", nullable=True),
+    Column("upper", "signal", "upper limit of the 90 % band; NaN at unmasked samples", "%", nullable=True),
+)
+
 RECONSTRUCTIONS = Table(
     "reconstructions",
     "What an imputation method puts at masked samples. NaN at the others.",
-    (RECORDING, Column("signal", "signal", "pupil", "%")),
+    (RECORDING, Column("signal", "signal", "pupil", "%"), *_LIMITS),
     ("recording",),
 )
 
 SIGNALS = Table(
     "signals",
     "Pupil signals without gaps: the recording at unmasked samples, the method's values at masked ones.",
-    (
-        RECORDING,
-        Column("signal", "signal", "pupil", "%"),
-        Column("lower", "signal", "lower limit of the 90 % band; NaN at unmasked samples", "%", nullable=True),
-        Column("upper", "signal", "upper limit of the 90 % band; NaN at unmasked samples", "%", nullable=True),
-    ),
+    (RECORDING, Column("signal", "signal", "pupil", "%"), *_LIMITS),
     ("recording",),
 )
 

@@ -12,10 +12,38 @@ from typing import Any
 from plr_assets.registry import Axis, Foundation, load_registry
 
 # Networks as the registry has them train for minutes; what a test promises of them does not depend on their size.
-_QUICK: dict[str, dict[str, Any]] = {
-    "TimesNet-gt": {"d_model": 8, "d_ffn": 8, "n_kernels": 2, "epochs": 2},
-    "MOMENT-gt-finetune": {"epochs": 2},
-    "UniTS-gt-finetune": {"epochs": 2},
+_QUICK: dict[Axis, dict[str, dict[str, Any]]] = {
+    "outlier_detection": {
+        "TimesNet-gt": {"d_model": 8, "d_ffn": 8, "n_kernels": 2, "epochs": 2},
+        "MOMENT-gt-finetune": {"epochs": 2},
+        "UniTS-gt-finetune": {"epochs": 2},
+    },
+    "imputation": {
+        "SAITS": {
+            "window": 80,
+            "n_layers": 1,
+            "d_model": 8,
+            "n_heads": 2,
+            "d_k": 4,
+            "d_v": 4,
+            "d_ffn": 8,
+            "draws": 2,
+            "epochs": 2,
+        },
+        "CSDI": {
+            "window": 80,
+            "n_layers": 1,
+            "n_heads": 1,
+            "n_channels": 8,
+            "d_time": 4,
+            "d_diffusion": 4,
+            "sampling_steps": 2,
+            "draws": 2,
+            "epochs": 2,
+        },
+        "TimesNet": {"window": 80, "n_layers": 1, "d_model": 4, "d_ffn": 4, "n_kernels": 2, "epochs": 2},
+        "MOMENT-finetune": {"epochs": 2},
+    },
 }
 
 
@@ -28,7 +56,7 @@ def implemented(axis: Axis) -> list[str]:
 def construct(axis: Axis, name: str, **more: Any) -> Any:
     """The method as the registry configures it, networks small enough for a test."""
     method = load_registry().methods[axis][name]
-    return method.load()(**{**method.parameters, **_QUICK.get(name, {}), **more})
+    return method.load()(**{**method.parameters, **_QUICK.get(axis, {}).get(name, {}), **more})
 
 
 def start(axis: Axis, name: str) -> dict[str, Any]:

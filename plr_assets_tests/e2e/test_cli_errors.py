@@ -60,10 +60,10 @@ def test_a_misspelt_axis_of_a_selection_is_answered_with_the_nearest_one(plr: Pl
 
 
 def test_a_method_that_is_not_implemented_is_named_with_those_that_are(plr: Plr) -> None:
-    text = plr("run", "paper", "--select", "imputer=SAITS")
-    assert "'SAITS' is not implemented yet" in text
-    assert "configs/methods/imputation.yaml" in text
-    assert "Use one that is: pupil-gt, linear." in text
+    text = plr("run", "paper", "--select", "features=embedding")
+    assert "'embedding' is not implemented yet" in text
+    assert "configs/methods/featurization.yaml" in text
+    assert "Use one that is: simple." in text
 
 
 def test_a_method_that_the_study_does_not_list_is_named_with_those_it_does(plr: Plr, fresh: Lab) -> None:

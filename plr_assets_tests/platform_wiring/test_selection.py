@@ -106,8 +106,10 @@ def test_an_asset_or_a_stage_is_wanted_with_what_it_is_computed_from_and_nothing
 @pytest.mark.parametrize(
     ("text", "weights"),
     [
-        ("outlier=LOF", set()),
-        ("outlier=LOF,MOMENT-gt-zeroshot", {"moment_weights"}),
+        ("outlier=LOF imputer=linear", set()),
+        ("outlier=LOF,MOMENT-gt-zeroshot imputer=linear", {"moment_weights"}),
+        ("outlier=LOF imputer=MOMENT-zeroshot", {"moment_weights"}),
+        ("outlier=LOF imputer=SAITS", set()),
         ("outlier=UniTS-gt-finetune stage=outlier_detection", {"units_weights"}),
         ("", {"moment_weights", "units_weights"}),
         ("asset=moment_weights", {"moment_weights"}),
@@ -128,7 +130,7 @@ def test_foundation_models_are_needed_by_the_methods_that_start_from_them_only(t
         ("outlier=LOF outlier=OneClassSVM", "named twice", "outlier=A,B"),
         ("imputer=linear classifier=TabPNF", "'TabPNF'", "'TabPFN'"),
         ("outlier=LOFF", "'LOFF'", "'LOF'"),
-        ("imputer=SAITS", "not implemented yet", "linear"),
+        ("features=embedding", "not implemented yet", "simple"),
         ("asset=outlier_mask", "no asset 'outlier_mask'", "'outlier_masks'"),
         ("stage=outliers", "no stage 'outliers'", "outlier_detection"),
         ("outlier=LOF,", "''", "LOF"),

@@ -1,0 +1,46 @@
+"""TimesNet as an imputer (Wu et al. 2023, arXiv 2210.02186).
+
+Belongs here: the published parameters by name. Does not belong here: the network (`networks.timesnet`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plr_assets.imputation.windowed import WindowedImputer
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(eq=False, kw_only=True)
+class TimesNetImputer(WindowedImputer):
+    """`WindowedImputer` with TimesNet; n_layers, top_k, d_model, d_ffn, n_kernels, dropout as in the paper."""
+
+    window: int = 200
+    n_layers: int = 2
+    top_k: int = 3
+    d_model: int = 64
+    d_ffn: int = 64
+    n_kernels: int = 6
+    dropout: float = 0.1
+
+    def _check(self) -> None:
+        super()._check()
+        self._require("epochs", self.epochs >= 1, "a network that starts from random weights has to be trained")
+        self._require("draws", self.draws == 0, "it has no limits")
+
+    def _build(self) -> torch.nn.Module:
+        from plr_assets.networks.timesnet import build_filling_timesnet
+
+        return build_filling_timesnet(
+            window=self.window,
+            scale=self.line_error_,
+            n_layers=self.n_layers,
+            top_k=self.top_k,
+            d_model=self.d_model,
+            d_ffn=self.d_ffn,
+            n_kernels=self.n_kernels,
+            dropout=self.dropout,
+        )
