@@ -182,7 +182,7 @@ def asset_page(port: int, asset: str, partition: str) -> str:
 
 
 def lineage(page: Browser, port: int) -> None:
-    page.size(1500, 860)
+    page.size(1720, 820)
     page.remember(
         f"http://127.0.0.1:{port}",
         {
