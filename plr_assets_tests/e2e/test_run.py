@@ -19,6 +19,7 @@ from plr_assets.cli import main
 from plr_assets.definitions import build_definitions
 from plr_assets.errors import RecordingError
 from plr_assets.grid import grid_of
+from plr_assets.imputation.base import Reconstruction
 from plr_assets.imputation.linear import LinearInterpolation
 from plr_assets.outlier_detection.human import human_mask
 from plr_assets.platform.assets import asset_key
@@ -26,7 +27,7 @@ from plr_assets.platform.contract import Contract
 from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
 from plr_assets.platform.results_db import database_path, opened, read_table
 from plr_assets.platform.runner import AssetOutcome, summary
-from plr_assets.recordings.table import Mask, Recordings, Signal
+from plr_assets.recordings.table import Mask, Recordings
 from plr_assets.registry import AXES
 from plr_assets.schemas import DATABASE_TABLES
 from plr_assets_tests.e2e.lab import (
@@ -206,9 +207,9 @@ class Mended:
 def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mended]:
     """Linear interpolation gives up on one recording when LOF masked it, and is mended afterwards."""
     lab = empty_lab(tmp_path_factory.getbasetemp()).copy(tmp_path_factory.mktemp("mended") / "lab")
-    works, blamed = LinearInterpolation.reconstruct, []
+    works, blamed = LinearInterpolation.reconstruct_with_limits, []
 
-    def gives_up(self: LinearInterpolation, recordings: Recordings, mask: Mask) -> Signal:
+    def gives_up(self: LinearInterpolation, recordings: Recordings, mask: Mask) -> Reconstruction:
         if not np.array_equal(mask, human_mask(recordings)):
             blamed.append(recordings.recording[4])
             raise RecordingError(recordings.recording[4], "there is nothing to hold on to.", "Look at it.")
@@ -217,7 +218,7 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mended]:
     with pytest.MonkeyPatch.context() as patch:
         lab.enter(patch)
         with patch.context() as poison:
-            poison.setattr(LinearInterpolation, "reconstruct", gives_up)
+            poison.setattr(LinearInterpolation, "reconstruct_with_limits", gives_up)
             first = lab.run(only=NOT_FIGURES)
         versions = {}
         for place in places_of(grid_of(lab.study())):

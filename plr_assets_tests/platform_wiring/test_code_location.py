@@ -109,7 +109,7 @@ def test_a_study_has_the_weights_of_the_foundation_models_that_its_methods_start
         (("MOMENT-gt-zeroshot",), {"moment_weights"}),
         (("ensembleThresholded-MOMENT-TimesNet-UniTS-gt-finetune",), {"moment_weights", "units_weights"}),
     ):
-        one = paper.grids[0].model_copy(update={"outlier_detection": methods})
+        one = paper.grids[0].model_copy(update={"outlier_detection": methods, "imputation": ("linear",)})
         study = paper.model_copy(update={"grids": (one,)})
         names = {key.path[-1] for key in plr_assets.definitions.build_definitions(study).resolve_all_asset_keys()}
         assert names & {"moment_weights", "units_weights"} == expected, methods
