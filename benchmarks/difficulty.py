@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plr_assets.featurization.windowed import WindowedFeatures
-from plr_assets.recordings.device_csv import END_TRANSIENT_FRAMES, DeviceTrace
-from plr_assets.recordings.gridded import grid_trace
 from plr_assets.recordings.lights import runs
-from plr_assets.recordings.resample import pick_nearest
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
-from plr_assets.recordings.table import COLOURS, Recordings
+from plr_assets.recordings.simulator.recordings import on_the_grid as simulated_on_the_grid
+from plr_assets.recordings.table import Recordings
 from plr_assets.registry import load_registry
 from plr_assets.study import Simulation, load_study
 
@@ -41,35 +39,8 @@ def is_glaucoma(cohort: Sequence[SimulatedRecording]) -> NDArray[np.bool_]:
 
 
 def on_the_grid(cohort: Sequence[SimulatedRecording]) -> Recordings:
-    """As import would give them, without the way through files."""
-    study = load_study("paper")
-    kept = slice(None, -END_TRANSIENT_FRAMES)
-    grids, truths, artefacts = [], [], []
-    for recording in cohort:
-        time_s, pupil = recording.time_s[kept], recording.pupil[kept]
-        codes = (codes[kept].astype(np.float64) for codes in (recording.red, recording.blue))
-        trace = DeviceTrace(time_s, np.where(pupil > 0, pupil, np.nan), recording.slot[kept], *codes)
-        gridded = grid_trace(trace, study, recording.subject.code)
-        clean = np.interp(gridded.time_s, recording.time_s, recording.clean)
-        rejected = pick_nearest(time_s, recording.rejected[kept].astype(np.float64), gridded.time_s, 30.0) == 1.0
-        grids.append(gridded)
-        truths.append((clean / gridded.baseline - 1) * 100)
-        artefacts.append(rejected & ~np.isnan(gridded.pupil))
-    codes_ = tuple(recording.subject.code for recording in cohort)
-    return Recordings(
-        recording=codes_,
-        subject=codes_,
-        rate_hz=30.0,
-        pupil=np.stack([grid.pupil for grid in grids]).astype(np.float32),
-        light={colour: np.stack([grid.light[colour] for grid in grids]).astype(np.float32) for colour in COLOURS},
-        stimuli=tuple(grid.stimuli for grid in grids),
-        baseline=np.array([grid.baseline for grid in grids]),
-        baseline_unit="px",
-        synthetic=True,
-        truth=np.stack(truths).astype(np.float32),
-        artefact=np.stack(artefacts),
-        label=tuple(recording.subject.label for recording in cohort),
-    )
+    """As the import of `paper` would give them, without the way through files."""
+    return simulated_on_the_grid(cohort, load_study("paper"))
 
 
 def published_features(recordings: Recordings, signal: NDArray[np.float32]) -> Rows:

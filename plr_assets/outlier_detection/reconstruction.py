@@ -3,8 +3,9 @@
 Belongs here: windows of development recordings to learn from, scores from what a network rebuilds, the threshold.
 Does not belong here: a network (`networks`, `pretrained`), or the loop that trains one (`networks.training`).
 
-A score is the square of the difference between the recording and what the network rebuilds there, with the sample and
-its neighbours hidden: what a network sees it can copy, outliers too.
+A score is the square of the difference between the recording and what the network rebuilds there, in units of the
+recording's own noise. What a network sees it can copy, outliers too: one that was not trained on artefacts rebuilds
+each block of samples from the others (`passes`).
 """
 
 from __future__ import annotations
