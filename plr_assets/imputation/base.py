@@ -18,6 +18,9 @@ from plr_assets.errors import RecordingError
 from plr_assets.estimator import Estimator
 from plr_assets.recordings.table import Mask, Recordings, Signal
 
+# 5 % and 95 % of a normal distribution lie this many standard deviations from its mean.
+NORMAL_90 = 1.6449
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reconstruction:

@@ -45,7 +45,7 @@ class CSDIImputer(WindowedImputer):
 
     def _check(self) -> None:
         super()._check()
-        self._require("epochs", self.epochs >= 1, "a network that starts from random weights has to be trained")
+        self._require_training()
         self._require("draws", self.draws >= 2, "a probabilistic method needs at least 2")
         steps = f"must be 2 to n_diffusion_steps ({self.n_diffusion_steps})"
         self._require("sampling_steps", 2 <= self.sampling_steps <= self.n_diffusion_steps, steps)

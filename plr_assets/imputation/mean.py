@@ -9,11 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plr_assets.imputation.base import Reconstruction
+from plr_assets.imputation.base import NORMAL_90, Reconstruction
 from plr_assets.recordings.table import Signal
-
-# Ends of a 90 % interval lie this many standard deviations from the mean of a normal distribution.
-_NORMAL_90 = 1.6449
 
 
 def mean_of_members(signals: Sequence[Signal]) -> Signal:
@@ -44,9 +41,9 @@ def mean_with_limits(members: Sequence[Reconstruction]) -> Reconstruction:
         return members[0]
     between = np.var(np.stack([member.signal for member in members]).astype(np.float64), axis=0)
     own = [
-        np.square((member.upper.astype(np.float64) - member.lower) / 2 / _NORMAL_90)
+        np.square((member.upper.astype(np.float64) - member.lower) / 2 / NORMAL_90)
         for member in members
         if member.lower is not None and member.upper is not None
     ]
-    half = _NORMAL_90 * np.sqrt(between + (np.mean(own, axis=0) if own else 0.0))
+    half = NORMAL_90 * np.sqrt(between + (np.mean(own, axis=0) if own else 0.0))
     return Reconstruction(signal, (signal - half).astype(np.float32), (signal + half).astype(np.float32))

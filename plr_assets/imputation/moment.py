@@ -6,15 +6,12 @@ from (`pretrained`).
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from plr_assets.imputation.windowed import WindowedImputer
-from plr_assets.networks.files import load_network
-from plr_assets.networks.seeding import device
-from plr_assets.pretrained.weights import ORIGIN_FILE, Origin
+from plr_assets.pretrained.start import StartsFromWeights
 from plr_assets.recordings.table import Recordings
 
 if TYPE_CHECKING:
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False, kw_only=True)
-class MomentImputer(WindowedImputer):
+class MomentImputer(StartsFromWeights, WindowedImputer):
     """`WindowedImputer` with MOMENT. Fine-tuned, or with `epochs` 0 as it comes (zero-shot).
 
     shown     `tokens`: a patch of 8 samples that holds a hidden one is hidden whole, as in pretraining;
@@ -33,12 +30,10 @@ class MomentImputer(WindowedImputer):
     window: int = 512
     shown: Literal["tokens", "lines"] = "tokens"
     trained: Literal["head", "all"] = "all"
-    pretrained_on_: str = field(init=False)
 
     def fit(self, development: Recordings, *, weights: Path) -> Self:  # type: ignore[override]
         """`weights`: a folder as `pretrained.weights` writes it."""
-        self._folder = weights
-        self.pretrained_on_ = Origin.load(weights).pretrained_on
+        self._start_from(weights)
         return super().fit(development)
 
     def _check(self) -> None:
@@ -56,17 +51,7 @@ class MomentImputer(WindowedImputer):
             head_only(network)
         return filling(network, lines=self.shown == "lines")
 
-    def save(self, folder: Path) -> None:
-        super().save(folder)
-        for name in ("config.json", ORIGIN_FILE):
-            shutil.copyfile(self._folder / name, folder / name)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
+    def _empty(self) -> torch.nn.Module:
         from plr_assets.pretrained.moment import build_moment, filling, read_config
 
-        imputer = cls._read(folder)
-        imputer._folder = folder
-        empty = filling(build_moment(read_config(folder)), lines=imputer.shown == "lines")
-        imputer.network_ = load_network(empty.to(device()), folder)
-        return imputer
+        return filling(build_moment(read_config(self._folder)), lines=self.shown == "lines")

@@ -38,7 +38,7 @@ class SAITSImputer(WindowedImputer):
 
     def _check(self) -> None:
         super()._check()
-        self._require("epochs", self.epochs >= 1, "a network that starts from random weights has to be trained")
+        self._require_training()
 
     def _build(self) -> torch.nn.Module:
         from plr_assets.networks.saits import build_saits

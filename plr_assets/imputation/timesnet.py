@@ -28,7 +28,7 @@ class TimesNetImputer(WindowedImputer):
 
     def _check(self) -> None:
         super()._check()
-        self._require("epochs", self.epochs >= 1, "a network that starts from random weights has to be trained")
+        self._require_training()
         self._require("draws", self.draws == 0, "it has no limits")
 
     def _build(self) -> torch.nn.Module:

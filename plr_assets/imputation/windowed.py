@@ -10,33 +10,24 @@ window with hardly a visible sample holds.
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plr_assets.errors import DataError
-from plr_assets.estimator import IN_ITS_OWN_FILE
-from plr_assets.imputation.base import Imputer, Reconstruction
-from plr_assets.networks.files import load_network, save_network
+from plr_assets.imputation.base import NORMAL_90, Imputer, Reconstruction
 from plr_assets.networks.filling import FillGaps, fill, straight_lines
-from plr_assets.networks.holdout import split_by_subject
+from plr_assets.networks.method import NetworkMethod
 from plr_assets.networks.overlap import OverlappingWindows
 from plr_assets.networks.seeding import device, reproducible
-from plr_assets.networks.training import Examples, Objective, Schedule, train
+from plr_assets.networks.training import Examples, Objective, train
+from plr_assets.recordings.gaps import gap_lengths
 from plr_assets.recordings.table import Mask, Recordings, Signal
-from plr_assets.seeds import generator, integer_seed
-
-if TYPE_CHECKING:
-    import torch
+from plr_assets.seeds import generator
 
 # A window with fewer visible samples than this share says next to nothing about what it hides.
 _LEAST_VISIBLE = 0.1
-# 5 % and 95 % of a normal distribution lie this many standard deviations from its mean.
-_NORMAL_90 = 1.6449
 # Draws that agree better than this share of the cohort's spread are not thereby right.
 _LEAST_SPREAD = 1e-3
 
@@ -56,37 +47,20 @@ class Gapped:
 
 
 @dataclass(eq=False, kw_only=True)
-class WindowedImputer(Imputer):
-    """Learns on development recordings to fill gaps with ground truth.
+class WindowedImputer(NetworkMethod, Imputer):
+    """Learns on development recordings to fill gaps with ground truth; the hold-out stops it and sizes the limits.
 
-    window          samples; even. Windows overlap by half.
-    epochs, patience, batch_size, learning_rate, weight_decay   see `networks.training.Schedule`.
+    window          even: windows overlap by half.
     hidden_share    of a window, besides what the human and the device (and another recording's) hide of it.
-    holdout_share   share of the development subjects that only stop the training and size the limits.
     draws           fillings that limits are taken from; 0: no limits.
     """
 
-    window: int
-    epochs: int = 10
-    patience: int = 3
     batch_size: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
     hidden_share: float = 0.1
-    holdout_share: float = 0.2
     draws: int = 0
-    seed: int = 0
-    centre_: float = field(init=False)
-    spread_: float = field(init=False)
     line_error_: float = field(init=False)
-    epoch_: int = field(init=False)
     error_: float = field(init=False)
     stretch_: float = field(init=False)
-    network_: Any = field(init=False, metadata=IN_ITS_OWN_FILE)
-
-    @abstractmethod
-    def _build(self) -> torch.nn.Module:
-        """The network, untrained; `line_error_` is known."""
 
     def _objective(self, count: int) -> Objective:
         """What it is trained for; `count` windows make a recording."""
@@ -108,22 +82,12 @@ class WindowedImputer(Imputer):
 
     def _fit(self, development: Recordings) -> None:
         self._check()
-        if self.epochs and development.truth is None:
-            raise DataError(
-                "development recordings",
-                f"{type(self).__name__} learns from ground truth, and they have none.",
-                "Leave the method out of the study, or import recordings with ground truth.",
-            )
-        name = type(self).__name__
-        self.centre_ = float(np.nanmean(development.pupil, dtype="f8"))
-        self.spread_ = float(np.nanstd(development.pupil, dtype="f8"))
+        self._require_truth(development)
+        self._learn_scale(development.pupil)
         self.line_error_, self.epoch_, self.error_, self.stretch_ = 1.0, 0, 0.0, 1.0
-        with reproducible(integer_seed(self.seed, name, "train")):
+        with reproducible(self._seed_for("train")):
             if self.epochs:
-                split = split_by_subject(
-                    development.subject, self.holdout_share, generator(self.seed, name, "holdout"), name
-                )
-                self._train(*(development.take(rows) for rows in split))
+                self._train(*(development.take(rows) for rows in self._split(development)))
             else:
                 self.network_ = self._build().to(device())
         self.network_.eval()
@@ -133,12 +97,8 @@ class WindowedImputer(Imputer):
         examples = self._examples(training)
         self.line_error_ = _error_of_lines(examples)
         self.network_ = self._build().to(device())
-        schedule = Schedule(
-            self.epochs, self.patience, self.batch_size, self.learning_rate, weight_decay=self.weight_decay
-        )
-        order = integer_seed(self.seed, type(self).__name__, "order")
-        held = self._examples(holdout)
-        fitted = train(self.network_, examples, held, schedule, order, objective=self._objective(count))
+        held, order = self._examples(holdout), self._seed_for("order")
+        fitted = train(self.network_, examples, held, self._schedule, order, objective=self._objective(count))
         self.epoch_, self.error_ = fitted.epoch, fitted.error * self.spread_
         if self.draws:
             self.stretch_ = self._stretch(holdout)
@@ -157,12 +117,8 @@ class WindowedImputer(Imputer):
         return float(np.quantile(error / (found.upper - found.signal)[mask], 0.9))
 
     def _check(self) -> None:
-        self._require("window", self.window >= 2 and self.window % 2 == 0, "must be even: windows overlap by half")
-        self._require("batch_size", self.batch_size >= 1, "must be 1 or more")
-        self._require("epochs", self.epochs >= 0, "must be 0 (use the weights as they come) or more")
-        self._require("patience", self.patience >= 1, "at least one epoch without a better one has to be allowed")
-        self._require("holdout_share", 0 < self.holdout_share < 1, "must be between 0 and 1")
-        self._require("hidden_share", 0 < self.hidden_share < 1, "must be between 0 and 1")
+        super()._check()
+        self._require("window", self.window % 2 == 0, "must be even: windows overlap by half")
         self._require("draws", self.draws == 0 or self.draws >= 2, "0, or at least 2: one draw has no spread")
 
     def _examples(self, recordings: Recordings) -> Examples:
@@ -179,9 +135,6 @@ class WindowedImputer(Imputer):
             cut(self._standardised(recordings.truth)),
             cut(np.ones_like(seen)),
         )
-
-    def _standardised(self, signal: Signal) -> Signal:
-        return np.asarray((signal - np.float32(self.centre_)) / np.float32(self.spread_), dtype=np.float32)
 
     def _reconstruct(self, hidden: Recordings) -> Signal:
         values = np.empty(hidden.pupil.shape, dtype=np.float32)
@@ -203,10 +156,10 @@ class WindowedImputer(Imputer):
         What comes out depends on nothing but the recording.
         """
         gapped = self._gapped(pupil)
-        half = np.full(pupil.shape, _NORMAL_90 * self.line_error_ * self.spread_)
+        half = np.full(pupil.shape, NORMAL_90 * self.line_error_ * self.spread_)
         if not gapped.used.size:
             return self._in_percent(gapped, gapped.lines, pupil), half
-        with reproducible(self._seed_of(pupil)):
+        with reproducible(self._seed_for(hashlib.sha256(pupil.tobytes()).hexdigest())):
             filled, draws = self._fill_and_draw(gapped, limits)
         signal = self._in_percent(gapped, self._with(gapped, filled), pupil)
         if draws is not None:
@@ -214,11 +167,8 @@ class WindowedImputer(Imputer):
             spread = np.std(drawn, axis=0, ddof=1)
             # where no network has filled, draws do not differ: the usual error of a line is what is known
             spread = np.maximum(spread, _LEAST_SPREAD * self.spread_)
-            half = np.where(np.ptp(drawn, axis=0) > 0, _NORMAL_90 * self.stretch_ * spread, half)
+            half = np.where(np.ptp(drawn, axis=0) > 0, NORMAL_90 * self.stretch_ * spread, half)
         return signal, half
-
-    def _seed_of(self, pupil: Signal) -> int:
-        return integer_seed(self.seed, type(self).__name__, hashlib.sha256(pupil.tobytes()).hexdigest())
 
     def _gapped(self, pupil: Signal) -> Gapped:
         windows = OverlappingWindows(self.window)
@@ -246,28 +196,11 @@ class WindowedImputer(Imputer):
             blended[long] = OverlappingWindows(self.window).blend(gapped.lines[np.newaxis], pupil.size)[0, long]
         return np.asarray(blended * self.spread_ + self.centre_)
 
-    def save(self, folder: Path) -> None:
-        super().save(folder)
-        save_network(self.network_, folder)
-
-    @classmethod
-    def _read(cls, folder: Path) -> Self:
-        """All but the network."""
-        return super().load(folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        imputer = cls._read(folder)
-        imputer.network_ = load_network(imputer._build().to(device()), folder)
-        return imputer
-
 
 def _long_gaps(visible: NDArray[np.bool_], longest: int) -> NDArray[np.bool_]:
     """(T,) samples of gaps that are longer than `longest`."""
-    edges = np.diff(np.concatenate(([True], visible, [True])).astype(np.int8))
-    long = np.zeros_like(visible)
-    for first, end in zip(np.flatnonzero(edges < 0), np.flatnonzero(edges > 0), strict=True):
-        long[first:end] = end - first > longest
+    long = ~visible
+    long[long] = gap_lengths(long[np.newaxis]) > longest
     return long
 
 

@@ -6,16 +6,12 @@ where their weights come from (`pretrained`).
 
 from __future__ import annotations
 
-import shutil
-from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from plr_assets.networks.files import load_network
-from plr_assets.networks.seeding import device
 from plr_assets.outlier_detection.reconstruction import ReconstructionDetector
-from plr_assets.pretrained.weights import ORIGIN_FILE, Origin
+from plr_assets.pretrained.start import StartsFromWeights
 from plr_assets.recordings.table import Recordings
 
 if TYPE_CHECKING:
@@ -23,40 +19,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False, kw_only=True)
-class PretrainedDetector(ReconstructionDetector):
-    """`ReconstructionDetector` that starts from weights. `pretrained_on_` says what those had learned from."""
-
-    pretrained_on_: str = field(init=False)
+class PretrainedDetector(StartsFromWeights, ReconstructionDetector):
+    """`ReconstructionDetector` that starts from weights."""
 
     def fit(self, development: Recordings, n_jobs: int = 1, *, weights: Path) -> Self:  # type: ignore[override]
         """`weights`: a folder as `pretrained.weights` writes it."""
-        self._folder = weights
-        self.pretrained_on_ = Origin.load(weights).pretrained_on
+        self._start_from(weights)
         return super().fit(development, n_jobs)
-
-    def _build(self) -> torch.nn.Module:
-        return self._from_folder(self._folder)
-
-    @abstractmethod
-    def _from_folder(self, folder: Path) -> torch.nn.Module:
-        """The network with the weights of `folder`, and with those parameters frozen that are not to be trained."""
-
-    @classmethod
-    @abstractmethod
-    def _empty(cls, folder: Path) -> torch.nn.Module:
-        """The network of the configuration in `folder`, to be filled with the fitted weights."""
-
-    def save(self, folder: Path) -> None:
-        super().save(folder)
-        for name in ("config.json", ORIGIN_FILE):
-            shutil.copyfile(self._folder / name, folder / name)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        detector = cls._read(folder)
-        detector._folder = folder
-        detector.network_ = load_network(cls._empty(folder).to(device()), folder)
-        return detector
 
 
 @dataclass(eq=False, kw_only=True)
@@ -70,17 +39,16 @@ class MomentDetector(PretrainedDetector):
     window: int = 512
     trained: Literal["head", "all"] = "head"
 
-    def _from_folder(self, folder: Path) -> torch.nn.Module:
+    def _build(self) -> torch.nn.Module:
         from plr_assets.pretrained.moment import head_only, load_moment
 
-        network = load_moment(folder)
+        network = load_moment(self._folder)
         return head_only(network) if self.trained == "head" else network
 
-    @classmethod
-    def _empty(cls, folder: Path) -> torch.nn.Module:
+    def _empty(self) -> torch.nn.Module:
         from plr_assets.pretrained.moment import build_moment, read_config
 
-        return build_moment(read_config(folder))
+        return build_moment(read_config(self._folder))
 
     def _check(self) -> None:
         from plr_assets.pretrained.moment import WINDOW
@@ -96,16 +64,15 @@ class UnitsDetector(PretrainedDetector):
 
     window: int = 512
 
-    def _from_folder(self, folder: Path) -> torch.nn.Module:
+    def _build(self) -> torch.nn.Module:
         from plr_assets.pretrained.units_network import UnitsReconstructor
         from plr_assets.pretrained.units_weights import load_units
 
-        return UnitsReconstructor(load_units(folder))
+        return UnitsReconstructor(load_units(self._folder))
 
-    @classmethod
-    def _empty(cls, folder: Path) -> torch.nn.Module:
+    def _empty(self) -> torch.nn.Module:
         from plr_assets.pretrained.units import UniTS
         from plr_assets.pretrained.units_network import UnitsReconstructor
         from plr_assets.pretrained.units_weights import read_config
 
-        return UnitsReconstructor(UniTS(read_config(folder)))
+        return UnitsReconstructor(UniTS(read_config(self._folder)))

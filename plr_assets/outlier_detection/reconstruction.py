@@ -10,30 +10,21 @@ each block of samples from the others (`passes`).
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plr_assets.errors import DataError
-from plr_assets.estimator import IN_ITS_OWN_FILE
-from plr_assets.networks.files import load_network, save_network
 from plr_assets.networks.hiding import every_sample_once
-from plr_assets.networks.holdout import split_by_subject
+from plr_assets.networks.method import NetworkMethod
 from plr_assets.networks.seeding import device, reproducible
-from plr_assets.networks.training import Examples, Schedule, forward, train
+from plr_assets.networks.training import Examples, forward, train
 from plr_assets.networks.windows import Windows
 from plr_assets.outlier_detection.artefact_share import Source
 from plr_assets.outlier_detection.base import Detector
 from plr_assets.outlier_detection.thresholds import f1_optimal_threshold, quantile_threshold
 from plr_assets.recordings.table import Mask, Recordings, Signal
-from plr_assets.seeds import generator, integer_seed
-
-if TYPE_CHECKING:
-    import torch
 
 # A recording's own noise is the median of what does not fit, and at least this share of the development recordings'
 # usual one: a recording without noise (repeated values) would else be nothing but outliers.
@@ -41,67 +32,33 @@ _LEAST_NOISE = 0.25
 
 
 @dataclass(eq=False, kw_only=True)
-class ReconstructionDetector(Detector):
+class ReconstructionDetector(NetworkMethod, Detector):
     """Learns to rebuild ground truth from development recordings, and flags what differs from what it rebuilds.
 
-    epochs, patience, batch_size, learning_rate, weight_decay, hidden_share   see `networks.training.Schedule`.
+    The hold-out stops the training and sets the threshold.
+
     learn_from      what the network sees while it learns: the `recording` as the device gave it, or `ground_truth`.
-    holdout_share   share of the development subjects that only stop the training and set the threshold.
     passes, block   a recording is rebuilt `passes` times; each time every `passes`-th block of `block` samples is
                     hidden, and rebuilt from the rest. 0 passes: once, nothing hidden, as published.
     threshold       `f1-optimal`: the best F1 against the human masks of the hold-out; `quantile`: flags as many.
     artefact_share_without_masks   the share for `quantile` where no human looked at the development recordings.
     """
 
-    window: int
-    epochs: int = 10
-    patience: int = 3
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    hidden_share: float = 0.15
     learn_from: Literal["recording", "ground_truth"] = "recording"
-    holdout_share: float = 0.2
     passes: int = 4
     block: int = 24
     threshold: Literal["f1-optimal", "quantile"] = "f1-optimal"
     artefact_share_without_masks: float = 0.0766
-    seed: int = 0
-    centre_: float = field(init=False)
-    spread_: float = field(init=False)
     noise_: float = field(init=False)
     threshold_: float = field(init=False)
     threshold_source_: Source = field(init=False)
-    epoch_: int = field(init=False)
-    network_: Any = field(init=False, metadata=IN_ITS_OWN_FILE)
-
-    @abstractmethod
-    def _build(self) -> torch.nn.Module:
-        """The network, untrained."""
-
-    @property
-    def _schedule(self) -> Schedule:
-        return Schedule(
-            epochs=self.epochs,
-            patience=self.patience,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            hidden_share=self.hidden_share,
-        )
 
     def _fit(self, development: Recordings) -> None:
         self._check()
-        if self.epochs and development.truth is None:
-            raise DataError(
-                "development recordings",
-                f"{type(self).__name__} learns from ground truth, and they have none.",
-                "Leave the method out of the study, or import recordings with ground truth.",
-            )
+        self._require_truth(development)
         training, holdout = self._split(development)
-        pupil = development.pupil[training]
-        self.centre_, self.spread_ = float(np.nanmean(pupil, dtype="f8")), float(np.nanstd(pupil, dtype="f8"))
-        with reproducible(integer_seed(self.seed, type(self).__name__, "train")):
+        self._learn_scale(development.pupil[training])
+        with reproducible(self._seed_for("train")):
             self.network_ = self._build().to(device())
             self.epoch_ = self._train(development.take(training), development.take(holdout)) if self.epochs else 0
         self.network_.eval()
@@ -109,27 +66,16 @@ class ReconstructionDetector(Detector):
 
     def _train(self, training: Recordings, holdout: Recordings) -> int:
         """The epoch whose weights were kept."""
-        order = integer_seed(self.seed, type(self).__name__, "order")
-        fitted = train(self.network_, self._examples(training), self._examples(holdout), self._schedule, order)
-        return fitted.epoch
+        order = self._seed_for("order")
+        return train(self.network_, self._examples(training), self._examples(holdout), self._schedule, order).epoch
 
     def _check(self) -> None:
-        for name in ("batch_size", "window", "block"):
-            self._require(name, getattr(self, name) >= 1, "must be 1 or more")
-        self._require("epochs", self.epochs >= 0, "must be 0 (use the weights as they come) or more")
-        self._require("patience", self.patience >= 1, "at least one epoch without a better one has to be allowed")
+        super()._check()
+        self._require("block", self.block >= 1, "must be 1 or more")
         self._require("passes", self.passes == 0 or self.passes >= 2, "0, or at least 2: one pass would hide all")
-        self._require("holdout_share", 0 < self.holdout_share < 1, "must be between 0 and 1")
-        self._require("hidden_share", 0 < self.hidden_share < 1, "must be between 0 and 1")
-        self._require("learning_rate", self.learning_rate > 0, "must be above 0")
         self._require("artefact_share_without_masks", 0 <= self.artefact_share_without_masks < 1, "must be in [0, 1)")
         for name, words in (("threshold", ("f1-optimal", "quantile")), ("learn_from", ("recording", "ground_truth"))):
             self._require(name, getattr(self, name) in words, f"must be {' or '.join(words)}")
-
-    def _split(self, development: Recordings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Rows to train on, and rows of the hold-out's subjects. At least one subject in either."""
-        name = type(self).__name__
-        return split_by_subject(development.subject, self.holdout_share, generator(self.seed, name, "holdout"), name)
 
     def _examples(self, recordings: Recordings) -> Examples:
         windows = Windows(self.window)
@@ -140,9 +86,6 @@ class ReconstructionDetector(Detector):
             return Examples(target, valid, target, valid)
         signal = windows.cut(self._standardised(recordings.pupil), 0.0)
         return Examples(np.nan_to_num(signal), windows.cut(~recordings.dropout, False), target, valid)
-
-    def _standardised(self, signal: Signal) -> Signal:
-        return np.asarray((signal - np.float32(self.centre_)) / np.float32(self.spread_), dtype=np.float32)
 
     def _set_threshold(self, holdout: Recordings) -> None:
         residual, observed = self._residuals(holdout), ~holdout.dropout
@@ -205,21 +148,6 @@ class ReconstructionDetector(Detector):
 
     def _flag(self, scores: NDArray[np.float64]) -> Mask:
         return np.asarray(scores > self.threshold_)
-
-    def save(self, folder: Path) -> None:
-        super().save(folder)
-        save_network(self.network_, folder)
-
-    @classmethod
-    def _read(cls, folder: Path) -> Self:
-        """All but the network."""
-        return super().load(folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        detector = cls._read(folder)
-        detector.network_ = load_network(detector._build().to(device()), folder)
-        return detector
 
 
 def _noise(residual: NDArray[np.float64]) -> float:

@@ -29,7 +29,7 @@ class TimesNetDetector(ReconstructionDetector):
 
     def _check(self) -> None:
         super()._check()
-        self._require("epochs", self.epochs >= 1, "a network that starts from random weights has to be trained")
+        self._require_training()
 
     def _build(self) -> torch.nn.Module:
         return build_timesnet(
