@@ -27,7 +27,8 @@ from plr_assets.featurization.scoring import score_features
 from plr_assets.featurization.windowed import WindowedFeatures
 from plr_assets.figures.style import FiguresConfig
 from plr_assets.grid import PipelineKey, grid_of
-from plr_assets.imputation.errors import Imputed
+from plr_assets.imputation.against_linear import compare_with_linear
+from plr_assets.imputation.errors import Imputed, error_sums
 from plr_assets.imputation.linear import LinearInterpolation
 from plr_assets.imputation.scoring import score_imputation
 from plr_assets.outlier_detection.scoring import score_detection
@@ -274,7 +275,7 @@ def _detection() -> pl.DataFrame:
 
 
 def _imputation() -> dict[str, pl.DataFrame]:
-    """`imputation_metrics` and `feature_metrics` of straight lines under human masks."""
+    """`imputation_metrics`, `imputation_comparisons` and `feature_metrics` of straight lines under human masks."""
     recordings = make_recordings(4)
     assert recordings.artefact is not None
     mask = recordings.artefact | recordings.dropout
@@ -286,12 +287,17 @@ def _imputation() -> dict[str, pl.DataFrame]:
         schemas.IMPUTATION_METRICS: score_imputation(
             Imputed(signal=signal, mask=mask), recordings, seed=0, n_resamples=20
         ),
+        schemas.IMPUTATION_COMPARISONS: compare_with_linear(
+            dict.fromkeys(("linear", "SAITS"), error_sums(Imputed(signal=signal, mask=mask), recordings)), seed=0
+        ),
         schemas.FEATURE_METRICS: score_features(featurizer, recordings, signal, mask, coverage, seed=0, n_resamples=20),
     }
     key = {"featurization": "simple", "outlier_detection": "pupil-gt", "imputation": "linear"}
     key |= {"oracle": False, "synthetic": True, "role": "evaluated"}
     return {
-        table.name: frame.with_columns(pl.lit(v).alias(k) for k, v in key.items()).select(table.column_names)
+        table.name: frame.with_columns(pl.lit(v).alias(k) for k, v in key.items() if k not in frame.columns).select(
+            table.column_names
+        )
         for table, frame in scored.items()
     }
 

@@ -16,7 +16,13 @@ from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import Task, reads, stage_asset
 from plr_assets.registry import Axis
-from plr_assets.schemas import IMPUTATION_ERRORS, IMPUTATION_METRICS, RECONSTRUCTIONS, SIGNALS
+from plr_assets.schemas import (
+    IMPUTATION_ERROR_SUMS,
+    IMPUTATION_ERRORS,
+    IMPUTATION_METRICS,
+    RECONSTRUCTIONS,
+    SIGNALS,
+)
 
 AXIS: Axis = "imputation"
 AXES: tuple[Axis, ...] = ("outlier_detection", "imputation")
@@ -93,6 +99,7 @@ def reconstructions(task: Task) -> Product:
     tables={
         "imputed_signals": SIGNALS,
         "imputation_errors": IMPUTATION_ERRORS,
+        "imputation_error_sums": IMPUTATION_ERROR_SUMS,
         "imputation_metrics": IMPUTATION_METRICS,
     },
     seeded=True,
@@ -107,7 +114,7 @@ def imputed_signals(task: Task) -> Product:
     import polars as pl
 
     from plr_assets.imputation.base import Reconstruction, splice
-    from plr_assets.imputation.errors import Imputed, changed_samples, per_recording
+    from plr_assets.imputation.errors import Imputed, changed_samples, error_sums, per_recording
     from plr_assets.imputation.mean import mean_with_limits
     from plr_assets.imputation.scoring import score_imputation
     from plr_assets.imputation.truth import fill_with_truth
@@ -170,6 +177,7 @@ def imputed_signals(task: Task) -> Product:
                 }
             ),
             "imputation_errors": per_recording(of_scored, scored),
+            "imputation_error_sums": error_sums(of_scored, scored),
             "imputation_metrics": described,
         },
         metrics={f"{prefix}{name}": value for name, value in headline.select("metric", "value").iter_rows()},

@@ -174,6 +174,40 @@ def imputation_metrics(task: Task) -> Product:
 
 @stage_asset(
     RESULTS,
+    reads=[reads(imputed_signals, "imputation_error_sums", lambda grid, _: grid.imputed_signals, required=False)],
+    tables={"imputation_comparisons": schemas.IMPUTATION_COMPARISONS},
+    seeded=True,
+)
+def imputation_comparisons(task: Task) -> Product:
+    """Every imputation method against straight lines at the same masked samples, with paired intervals.
+
+    Oracles are left out. Empty in a study without `linear` or without ground truth.
+    """
+    import polars as pl
+
+    from plr_assets.imputation.against_linear import compare_with_linear
+
+    masks: dict[str, dict[str, pl.DataFrame]] = {}
+    for key, sums in task.tables("imputed_signals", "imputation_error_sums").items():
+        if not task.grid.registry.methods["imputation"][key.named("imputation")].oracle:
+            masks.setdefault(key.named("outlier_detection"), {})[key.named("imputation")] = sums
+    columns = schemas.IMPUTATION_COMPARISONS.column_names
+    compared = [
+        compare_with_linear(sums, seed=task.seed).with_columns(
+            outlier_detection=pl.lit(mask), synthetic=pl.lit(task.study.synthetic)
+        )
+        for mask, sums in (masks or {"": {}}).items()
+    ]
+    frame = pl.concat(compared).select(columns)
+    return Product(
+        tables={"imputation_comparisons": frame},
+        metrics={"signals": float(sum(map(len, masks.values()))), "missing": float(len(task.missing))},
+        notes={"head": markdown_table(frame.filter(stratum="all"))},
+    )
+
+
+@stage_asset(
+    RESULTS,
     reads=[reads(features, "feature_metrics", lambda grid, _: grid.features, required=False)],
     tables={"feature_metrics": schemas.FEATURE_METRICS},
 )
@@ -242,6 +276,7 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
     probability_distributions,
     outlier_metrics,
     imputation_metrics,
+    imputation_comparisons,
     feature_metrics,
 )
 

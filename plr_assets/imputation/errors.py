@@ -113,6 +113,23 @@ def per_recording(imputed: Imputed, recordings: Recordings) -> pl.DataFrame:
     ).with_columns(pl.col("mae", "rmse", "bias", "coverage_90").fill_nan(None))
 
 
+def error_sums(imputed: Imputed, recordings: Recordings) -> pl.DataFrame:
+    """Table `schemas.IMPUTATION_ERROR_SUMS`: a row a recording and stratum in which it has masked samples, or `all`."""
+    strata = sum_errors(imputed, recordings) if recordings.truth is not None else {}
+    owners = {
+        "recording": pl.Series(recordings.recording, dtype=pl.String),
+        "subject": pl.Series(recordings.subject, dtype=pl.String),
+    }
+    frames = [
+        pl.DataFrame({**owners, "n": sums["n"], "absolute": sums["absolute"]})
+        .filter((pl.col("n") > 0) | (stratum == "all"))  # every subject counts in a bootstrap, masked or not
+        .select("recording", "subject", pl.lit(stratum).alias("stratum"), pl.col("n").cast(pl.Int64), "absolute")
+        for stratum, sums in strata.items()
+    ]
+    none = {"recording": pl.String, "subject": pl.String, "stratum": pl.String, "n": pl.Int64, "absolute": pl.Float64}
+    return pl.concat(frames) if frames else pl.DataFrame(schema=none)
+
+
 def measures(sums: Mapping[str, Numbers]) -> dict[str, Numbers]:
     """Metric -> its value for each entry of the sums; NaN where nothing is masked.
 

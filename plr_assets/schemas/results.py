@@ -5,7 +5,12 @@ Belongs here: declarations. Does not belong here: estimating what they hold (`pl
 
 from __future__ import annotations
 
-from plr_assets.schemas.signals import FEATURE_METRICS, IMPUTATION_METRICS, OUTLIER_METRICS
+from plr_assets.schemas.signals import (
+    FEATURE_METRICS,
+    IMPUTATION_COMPARISONS,
+    IMPUTATION_METRICS,
+    OUTLIER_METRICS,
+)
 from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
 
 _PIPELINE = Column("pipeline", "string", "featurization__outlier__imputation__classifier")
@@ -161,4 +166,10 @@ EVALUATION_TABLES = (
 )
 
 # The tables of the results database.
-DATABASE_TABLES = (*EVALUATION_TABLES, OUTLIER_METRICS, IMPUTATION_METRICS, FEATURE_METRICS)
+DATABASE_TABLES = (
+    *EVALUATION_TABLES,
+    OUTLIER_METRICS,
+    IMPUTATION_METRICS,
+    IMPUTATION_COMPARISONS,
+    FEATURE_METRICS,
+)

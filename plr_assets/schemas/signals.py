@@ -122,6 +122,20 @@ IMPUTATION_ERRORS = Table(
     ("recording",),
 )
 
+IMPUTATION_ERROR_SUMS = Table(
+    "imputation_error_sums",
+    "One row a scored recording and stratum with masked samples, or `all`: what methods are compared by. Empty without "
+    "truth.",
+    (
+        RECORDING,
+        SUBJECT,
+        Column("stratum", "string", "as in `imputation_metrics`"),
+        Column("n", "int64", "masked samples", minimum=0),
+        Column("absolute", "float64", "sum of the absolute errors at them", "%", minimum=0),
+    ),
+    ("recording", "stratum"),
+)
+
 _SCORES = (
     Column("value", "float64", "of all scored recordings, pooled", nullable=True),
     Column("lower", "float64", "2.5 % point of a bootstrap by subject", nullable=True),
@@ -143,6 +157,24 @@ IMPUTATION_METRICS = Table(
         Column("n", "int64", "samples that are measured", minimum=0),
     ),
     ("outlier_detection", "imputation", "stratum", "metric"),
+)
+
+IMPUTATION_COMPARISONS = Table(
+    "imputation_comparisons",
+    "One row an outlier method, imputation method and stratum: its MAE less that of straight lines, same samples.",
+    (
+        Column("outlier_detection", "string", "method that masked"),
+        Column("imputation", "string", "method that imputed"),
+        Column("synthetic", "boolean", "computed from simulated recordings"),
+        Column("stratum", "string", "as in `imputation_metrics`"),
+        Column("mae", "float64", "of the method, pooled over the scored recordings", "%", minimum=0),
+        Column("mae_linear", "float64", "of `linear` at the same samples", "%", minimum=0),
+        Column("difference", "float64", "mae - mae_linear; below 0 the method is better", "%"),
+        Column("lower", "float64", "2.5 % point of the difference, paired bootstrap by subject", "%", nullable=True),
+        Column("upper", "float64", "97.5 % point of it", "%", nullable=True),
+        Column("n", "int64", "masked samples", minimum=1),
+    ),
+    ("outlier_detection", "imputation", "stratum"),
 )
 
 FEATURE_COVERAGE = Table(
