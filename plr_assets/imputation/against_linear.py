@@ -52,8 +52,8 @@ def compare_with_linear(sums: Mapping[str, pl.DataFrame], *, seed: int, n_resamp
 
     A row a method but `linear` and a stratum: imputation, stratum, mae, mae_linear, difference, lower, upper, n. The
     interval is the 95 % percentile interval of a bootstrap by subject (`n_resamples` draws), in which both methods are
-    scored on the same draw; null with one subject. Empty without `linear` or ground truth. Raises ValueError if a method was scored on
-    other samples than `linear`.
+    scored on the same draw; null with one subject. Empty without `linear` or ground truth. Raises ValueError if a
+    method was scored on other samples than `linear`.
     """
     comparable = LINEAR in sums and not sums[LINEAR].is_empty()
     rows = list(_differences(sums, seed, n_resamples)) if comparable else []

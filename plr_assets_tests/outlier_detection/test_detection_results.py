@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from benchmarks.detection_picture import draw_f1
-from benchmarks.detection_results import Found, marked, run_facts, scores_table, strata_table
+from benchmarks.detection_results import Found, scores_table, strata_table
+from benchmarks.pages import Run, marked
 from plr_assets.figures.style import load_figures_config
 from plr_assets.registry import load_registry
 from plr_assets.study import load_study
@@ -37,15 +38,11 @@ def found() -> Found:
     registry = load_registry().methods["outlier_detection"]
     members = [("MOMENT-gt-finetune", True, 0.4), ("UniTS-gt-finetune", False, None)]
     return Found(
-        study=load_study("paper"),
+        run=Run(load_study("paper"), roles, commits=["abc"], weights={}, missing=["PROPHET"]),
         methods={name: registry[name] for name in METHODS},
         metrics=metrics(),
-        roles=roles,
         seconds={"LOF": (0.25, 12.3)},
         ballots={ENSEMBLE: [{"member": name, "votes": votes, "development_f1": f1} for name, votes, f1 in members]},
-        weights={},
-        commits=["abc"],
-        missing=["PROPHET"],
     )
 
 
@@ -74,7 +71,7 @@ def test_only_strata_that_are_there_have_a_column() -> None:
 
 
 def test_the_page_names_its_origin_and_what_is_missing() -> None:
-    facts = run_facts(found())
+    facts = found().run.facts("evaluated")
     assert "simulated recordings" in facts
     assert "not published, so not in the tables: `PROPHET`" in facts
 

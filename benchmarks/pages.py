@@ -1,0 +1,165 @@
+"""What pages of results have in common: the runs behind them, how numbers are written, and the marked parts.
+
+Belongs here: what is of no one stage. Does not belong here: a table of one page, or a statistic (the stages made them).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from plr_assets.errors import DataError
+from plr_assets.platform.artifacts import folder_path
+from plr_assets.platform.contract import Contract, PublishedRun
+from plr_assets.pretrained.weights import Origin
+from plr_assets.registry import Method
+from plr_assets.study import Study
+
+NONE = "\u2013"
+DAGGER = "\u2020"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights that a foundation model started from: what they learned from, and what it took to get them."""
+
+    origin: Origin
+    seconds: float
+
+
+class Lineage:
+    """The runs that published tables descend from, by asset and key. Raises DataError if two of them descend from
+    different runs of one place, or a run is gone."""
+
+    def __init__(self, contract: Contract, tables: Sequence[str]) -> None:
+        self._contract = contract
+        self.runs: dict[str, PublishedRun] = {}
+        self._above: dict[str, tuple[str, ...]] = {}
+        for name in tables:
+            newest = contract.latest(name, name)
+            if newest is None:
+                raise DataError(name, "it is not published.", f"`plr run STUDY --select asset={name}`")
+            self._follow(name, newest)
+
+    def _follow(self, place: str, run: PublishedRun) -> None:
+        self.runs[place] = run
+        above = self._contract.upstream(run.run_id)
+        self._above[place] = tuple(above)
+        for name, run_id in above.items():
+            if name not in self.runs:
+                self._follow(name, self._run(name, run_id))
+            elif self.runs[name].run_id != run_id:
+                raise DataError(name, "the tables descend from two runs of it.", "Run the study again.")
+
+    def _run(self, place: str, run_id: str) -> PublishedRun:
+        asset, _, key = place.partition(" ")
+        found = next((run for run in self._contract.runs(asset, key or asset) if run.run_id == run_id), None)
+        if found is None:
+            raise DataError(place, f"its run {run_id} is gone.", "Run the study again.")
+        return found
+
+    def seconds(self, place: str, asset: str) -> float | None:
+        """The sum over the runs of `asset` that `place` reads directly; none if it reads none."""
+        parts = [self.runs[name].seconds for name in self._above[place] if name.partition(" ")[0] == asset]
+        return sum(parts) if parts else None
+
+    def total_seconds(self, asset: str) -> tuple[float, int]:
+        """Of all runs of `asset`, and how many there are."""
+        own = [run.seconds for place, run in self.runs.items() if place.partition(" ")[0] == asset]
+        return sum(own), len(own)
+
+    def weights(self) -> dict[str, Weights]:
+        """Foundation model -> its weights."""
+        return {
+            place.removesuffix("_weights"): Weights(
+                Origin.load(folder_path(self._contract.ref(run, "weights"))), run.seconds
+            )
+            for place, run in self.runs.items()
+            if place in ("moment_weights", "units_weights")
+        }
+
+    def commits(self) -> list[str]:
+        """The commits that the runs were computed by."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=self._contract.tracking_uri)
+        return sorted({client.get_run(run.run_id).data.tags["plr.git_sha"] for run in self.runs.values()})
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was run: the study, its frozen roles, the commits and weights it was computed by, what is not there."""
+
+    study: Study
+    roles: pl.DataFrame
+    commits: Sequence[str]
+    weights: Mapping[str, Weights]
+    missing: Sequence[str]
+
+    def facts(self, scored: str) -> str:
+        """A list in Markdown. `scored`: the role of the recordings that are scored."""
+        study, roles, simulation = self.study, self.roles, self.study.simulation
+        counts = {role: roles.filter(role=role).height for role in ("development", "evaluated", "pending")}
+        cohort = ", ".join(f"{count} {role}" for role, count in counts.items() if count)
+        origin = "simulated recordings" if study.synthetic else "clinical recordings"
+        lines = [f"- study `{study.name}`, seed {study.seed}, training profile `{study.training}`; {origin}"]
+        if simulation is not None:
+            drawn = (
+                f"{simulation.control} control, {simulation.glaucoma} glaucoma, {simulation.unlabelled} without a label"
+            )
+            lines.append(f"- simulated: {drawn}")
+        lines.append(f"- imported: {roles.height} recordings of {roles['subject'].n_unique()} subjects: {cohort}")
+        lines.append(f"- scored: those that are {scored}")
+        lines.append(f"- code: {', '.join(f'`{commit}`' for commit in self.commits)}")
+        for model, own in self.weights.items():
+            version = f", revision `{own.origin.version}`" if own.origin.version else ""
+            took = f"obtained in {seconds(own.seconds)} s, not part of the seconds below"
+            lines.append(f"- weights of `{model}`: {own.origin.pretrained_on}{version}; {took}")
+        if self.missing:
+            lines.append(f"- not published, so not in the tables: {', '.join(f'`{name}`' for name in self.missing)}")
+        return "\n".join(lines) + "\n"
+
+
+# -- numbers and tables -----------------------------------------------------------------------------------------------
+
+
+def named(method: Method) -> str:
+    return f"*{method.display}* {DAGGER}" if method.oracle else method.display
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def with_interval(row: Mapping[str, Any] | None, value: str = "value", digits: int = 3) -> str:
+    if row is None:
+        return NONE
+    interval = "" if row["lower"] is None else f" [{row['lower']:.{digits}f}, {row['upper']:.{digits}f}]"
+    return f"{row[value]:.{digits}f}{interval}"
+
+
+def seconds(value: float | None) -> str:
+    return NONE if value is None else f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = rows
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, rule, *body))
+
+
+def marked(text: str, parts: Mapping[str, str]) -> str:
+    """`text` with each part between its marks. Raises ValueError for a mark that is not there once."""
+    for name, content in parts.items():
+        first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        between = re.compile(f"{re.escape(first)}.*?{re.escape(last)}", flags=re.DOTALL)
+        times = len(between.findall(text))
+        if times != 1:
+            raise ValueError(f"the page has the marks of {name!r} {times} times, not once")
+        before, after = between.split(text)
+        text = f"{before}{first}{content}{last}{after}"
+    return text
