@@ -17,9 +17,13 @@ from numpy.typing import NDArray
 
 from plr_assets.errors import RecordingError
 from plr_assets.estimator import Estimator
+from plr_assets.featurization.pieces import Pieces
 from plr_assets.recordings.table import Recordings, Signal
 
-Window = tuple[NDArray[np.int64], NDArray[np.int64]]
+# What is told of every feature.
+DESCRIBED = (
+    "name", "description", "dtype", "unit", "colour", "window", "statistic", "baseline", "source", "leakage"
+)  # fmt: skip
 
 
 @dataclass(eq=False, kw_only=True)
@@ -48,23 +52,24 @@ class Featurizer(Estimator, ABC):
             }
         )
 
-    def windows(self, recordings: Recordings) -> dict[str, Window]:
-        """Feature -> first sample that it is made of and the one after the last, each (n,) int64; equal where there is
-        none. Lights alone decide."""
+    def windows(self, recordings: Recordings) -> dict[str, Pieces]:
+        """Feature -> the runs of samples that it is made of, each as the first sample and the one after the last, (n,)
+        int64; equal where there is none. Several where a feature has a baseline of its own or is of two lights; they
+        neither overlap nor touch. Lights alone decide."""
         return dict(self._windows(recordings.blinded()))
 
     @abstractmethod
     def describe(self) -> list[dict[str, str]]:
-        """One entry a column of `transform`, in order: name, description, unit, window, source."""
+        """One entry a column of `transform`, in order, all texts: `DESCRIBED`."""
 
     @abstractmethod
     def _features(self, blind: Recordings, signal: Signal) -> Mapping[str, NDArray[np.float64]]:
         """Column name -> (n,) values."""
 
-    def _windows(self, blind: Recordings) -> Mapping[str, Window]:
+    def _windows(self, blind: Recordings) -> Mapping[str, Pieces]:
         """The whole recording, unless a method knows better."""
         start, stop = np.zeros(len(blind), dtype=np.int64), np.full(len(blind), blind.n_samples, dtype=np.int64)
-        return {entry["name"]: (start, stop) for entry in self.describe()}
+        return {entry["name"]: ((start, stop),) for entry in self.describe()}
 
     def _fit(self, development: Recordings, signal: Signal) -> None:
         """Set the learned state; the default learns nothing."""

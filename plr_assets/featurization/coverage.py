@@ -27,12 +27,14 @@ def feature_coverage(featurizer: Featurizer, recordings: Recordings, mask: Mask,
     before = np.zeros((n, mask.shape[1] + 1), dtype=np.int64)
     np.cumsum(mask, axis=1, out=before[:, 1:])
     rows, columns = np.arange(n), []
-    for name, (start, stop) in featurizer.windows(recordings).items():
-        width = stop - start
-        imputed = before[rows, stop] - before[rows, start]
-        inside = np.minimum(gaps.stop, stop[gaps.row]) - np.maximum(gaps.start, start[gaps.row])
-        longest = np.zeros(n, dtype=np.int64)
-        np.maximum.at(longest, gaps.row, inside)
+    for name, pieces in featurizer.windows(recordings).items():
+        width, imputed, longest = (np.zeros(n, dtype=np.int64) for _ in range(3))
+        for start, stop in pieces:
+            width += stop - start
+            imputed += before[rows, stop] - before[rows, start]
+            # pieces neither overlap nor touch, so no gap is cut in two that is one within the feature's samples
+            inside = np.minimum(gaps.stop, stop[gaps.row]) - np.maximum(gaps.start, start[gaps.row])
+            np.maximum.at(longest, gaps.row, inside)
         has_value = width > 0
         seconds = longest / recordings.rate_hz
         columns.append(
