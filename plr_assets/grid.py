@@ -132,6 +132,7 @@ class Grid:
         entries = [
             *(self.registry.methods["outlier_detection"][key.named("outlier_detection")] for key in self.detectors),
             *(self.registry.methods["imputation"][key.named("imputation")] for key in self.imputers),
+            *(self.registry.methods["featurization"][key.named("featurization")] for key in self.features),
         ]
         return frozenset(entry.pretrained for entry in entries if entry.pretrained is not None)
 

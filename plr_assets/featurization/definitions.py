@@ -161,7 +161,7 @@ class Across:
         one = self.feature.describe(self.of, baseline_s)
         other = self.feature.describe(self.less, baseline_s)
         difference = f"{one['name']} less {other['name']}"
-        baseline = one["baseline"] if one["baseline"] == other["baseline"] else f"{one['baseline']}; {other['baseline']}"
+        baseline = "; ".join(dict.fromkeys([one["baseline"], other["baseline"]]))
         return {
             **one,
             "name": self.name,

@@ -101,13 +101,14 @@ def latency_threshold(cut: Cut, *, threshold: float, smooth_s: float) -> Values:
 def latency_acceleration(cut: Cut, *, smooth_s: float) -> Values:
     """s from the reference to the smallest second derivative up to the fastest constriction (Bergamin & Kardon 2003).
 
-    The window's end where nothing constricts.
+    Among the samples that have half of `smooth_s` before them in the window: a parabola bends the same all along. The
+    window's end where nothing constricts.
     """
     speed = _derivative(cut, smooth_s, 1)
-    fastest = speed.argmin(axis=1)
-    bend = _derivative(cut, smooth_s, 2)
-    width = bend.shape[1]
-    bend = np.where(np.arange(width) <= fastest[:, None], bend, np.inf)
+    width, half = speed.shape[1], _smoothed(cut, smooth_s) // 2
+    fastest = np.maximum(speed.argmin(axis=1), half)
+    index = np.arange(width)
+    bend = np.where((half <= index) & (index <= fastest[:, None]), _derivative(cut, smooth_s, 2), np.inf)
     moves = speed.min(axis=1) < -_FLAT
     place = np.where(moves, bend.argmin(axis=1), width - 1)
     return np.asarray(cut.first_s + place * cut.step_s)
@@ -161,26 +162,24 @@ def _refined(error: NDArray[np.float64], best: NDArray[np.intp]) -> Values:
     inside = (best > 0) & (best < last) & np.isfinite(low) & np.isfinite(high)
     bend = np.where(inside, low, 0.0) - 2 * np.where(inside, here, 0.0) + np.where(inside, high, 0.0)
     tilt = np.where(inside, low, 0.0) - np.where(inside, high, 0.0)
-    return np.clip(np.divide(tilt, 2 * bend, out=np.zeros(len(error)), where=inside & (bend > 0)), -0.5, 0.5)
+    return np.asarray(
+        np.clip(np.divide(tilt, 2 * bend, out=np.zeros(len(error)), where=inside & (bend > 0)), -0.5, 0.5)
+    )
 
 
 def _derivative(cut: Cut, smooth_s: float, order: int) -> NDArray[np.float64]:
     """(n, w) the `order`-th time derivative of parabolas fitted to `smooth_s` around each sample.
 
-    An odd number of samples, three at least, and as many as the window has at most; at its ends the parabola of the
-    first and last of them.
+    At the window's ends the parabola of its first and last samples.
     """
-    width = cut.values.shape[1]
-    wanted = max(2 * int(smooth_s / cut.step_s / 2 + 1e-9) + 1, _ORDER + 1)
-    taken = min(wanted, width - 1 + width % 2)
+    width, taken = cut.values.shape[1], _smoothed(cut, smooth_s)
     half = taken // 2
     x = np.arange(taken, dtype=np.float64) - half
     parabolas = np.linalg.pinv(np.vander(x, _ORDER + 1, increasing=True))
     # what each of the parabola's coefficients adds to the derivative at every place of the window
     none = np.zeros_like(x)
-    rise = {0: np.stack([none + 1, x, x**2]), 1: np.stack([none, none + 1, 2 * x]), 2: np.stack([none, none, none + 2])}[
-        order
-    ]
+    rises = ([none + 1, x, x**2], [none, none + 1, 2 * x], [none, none, none + 2])
+    rise = np.stack(rises[order])
     filters = (rise.T @ parabolas) / cut.step_s**order
     found = np.empty_like(cut.values)
     for place, weights in enumerate(filters):
@@ -192,3 +191,10 @@ def _derivative(cut: Cut, smooth_s: float, order: int) -> NDArray[np.float64]:
         inner += weight * cut.values[:, offset : offset + inner.shape[1]]
     found[:, half : width - half] = inner
     return found
+
+
+def _smoothed(cut: Cut, smooth_s: float) -> int:
+    """Samples of one parabola: an odd number, three at least, and no more than the window has."""
+    width = cut.values.shape[1]
+    wanted = max(2 * int(smooth_s / cut.step_s / 2 + 1e-9) + 1, _ORDER + 1)
+    return min(wanted, width - 1 + width % 2)

@@ -33,9 +33,7 @@ def united(windows: Sequence[Window], defined: NDArray[np.bool_]) -> Pieces:
         start, stop = np.where(apart, further, start), np.where(apart, end, np.maximum(stop, end))
     pieces.append((start, stop))
     some = [piece for piece in pieces if (piece[0] < _NOWHERE).any()] or pieces[:1]
-    return tuple(
-        (np.where(start < _NOWHERE, start, 0), np.where(start < _NOWHERE, stop, 0)) for start, stop in some
-    )
+    return tuple((np.where(start < _NOWHERE, start, 0), np.where(start < _NOWHERE, stop, 0)) for start, stop in some)
 
 
 def have_samples(pieces: Pieces) -> NDArray[np.bool_]:

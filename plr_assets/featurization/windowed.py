@@ -67,19 +67,15 @@ class WindowedFeatures(Featurizer):
         ]
 
     def _features(self, blind: Recordings, signal: Signal) -> Mapping[str, Values]:
-        lights, cache = _Lights(blind), _Relative(blind, signal, self._baseline_s)
-        values = {
-            feature.column(colour): _compute(feature, colour, lights, cache) for feature, colour in self._parsed
-        }
+        relative = _Relative(_Lights(blind), signal, self._baseline_s)
+        values = {feature.column(colour): _compute(feature, colour, relative) for feature, colour in self._parsed}
         for one in self._across:
             values[one.name] = values[one.feature.column(one.of)] - values[one.feature.column(one.less)]
         return values
 
     def _windows(self, blind: Recordings) -> Mapping[str, Pieces]:
         lights = _Lights(blind)
-        pieces = {
-            feature.column(colour): self._pieces(feature, colour, lights) for feature, colour in self._parsed
-        }
+        pieces = {feature.column(colour): self._pieces(feature, colour, lights) for feature, colour in self._parsed}
         for one in self._across:
             both = (pieces[one.feature.column(one.of)], pieces[one.feature.column(one.less)])
             defined = have_samples(both[0]) & have_samples(both[1])
@@ -140,26 +136,17 @@ class _Lights:
 
 
 class _Relative:
-    """A signal and what it is relative to."""
+    """A signal in windows, and what it is relative to."""
 
-    def __init__(self, on: Recordings, signal: Signal, baseline_s: tuple[float, float]) -> None:
-        self.on, self.signal, self._baseline_s = on, signal, baseline_s
+    def __init__(self, lights: _Lights, signal: Signal, baseline_s: tuple[float, float]) -> None:
+        self.lights, self.signal, self._baseline_s = lights, signal, baseline_s
         self._levels: dict[str, Values] = {}
-
-    def level(self, light: str, lights: _Lights) -> Values:
-        """(n,) % of the recording's baseline: the median before `light`; NaN where there is none, or no pupil left."""
-        if light not in self._levels:
-            levels = np.full(len(self.on), np.nan)
-            for rows, cut in self.cuts(lights.place(light, "onset", *self._baseline_s, least=1), np.zeros(len(self.on))):
-                levels[rows] = STATISTICS["median"].compute(cut)
-            self._levels[light] = np.where(levels > -100, levels, np.nan)
-        return self._levels[light]
 
     def cuts(self, place: Window, reference_s: Values) -> list[tuple[NDArray[np.intp], Cut]]:
         """Rows, and their windows as they were recorded; those that have equally many samples together."""
         start, stop = place
         width = stop - start
-        step_s = 1 / self.on.rate_hz
+        step_s = 1 / self.lights.on.rate_hz
         found = []
         for w in np.unique(width[width > 0]):
             rows = np.flatnonzero(width == w)
@@ -168,28 +155,45 @@ class _Relative:
             found.append((rows, Cut(values, step_s, start[rows] * step_s - reference_s[rows])))
         return found
 
+    def expressed(
+        self, feature: Feature, colour: str, rows: NDArray[np.intp], values: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """`values` (rows, w), % of the recordings' baselines, relative to what `feature` asks for; NaN without that."""
+        if feature.baseline == NONE:
+            return np.asarray(self.lights.on.baseline[rows, None] * (1 + values / 100))
+        light = feature.baseline_of(colour)
+        if light is None:
+            return values
+        # 100 + x is what is left of the recording's baseline, here and before the light
+        level = self._level(light)[rows, None]
+        return np.asarray(100 * (values - level) / (100 + level))
+
+    def _level(self, light: str) -> Values:
+        """(n,) % of the recording's baseline: the median before `light`; NaN where there is none, or no pupil left."""
+        if light not in self._levels:
+            levels = np.full(len(self.signal), np.nan)
+            place = self.lights.place(light, "onset", *self._baseline_s, least=1)
+            for rows, cut in self.cuts(place, self.lights.times(light, "onset")[0]):
+                levels[rows] = STATISTICS["median"].compute(cut)
+            self._levels[light] = np.where(levels > -100, levels, np.nan)
+        return self._levels[light]
+
 
 def _window(feature: Feature, colour: str, lights: _Lights) -> Window:
     least = STATISTICS[feature.statistic].least_samples
     return lights.place(colour, feature.reference, feature.start_s, feature.end_s, least=least)
 
 
-def _compute(feature: Feature, colour: str, lights: _Lights, relative: _Relative) -> Values:
+def _compute(feature: Feature, colour: str, relative: _Relative) -> Values:
     """(n,) values."""
-    values = np.full(len(lights.on), np.nan)
-    place = _window(feature, colour, lights)
-    statistic = STATISTICS[feature.statistic]
-    light = feature.baseline_of(colour)
-    level = None if light is None else relative.level(light, lights)
-    for rows, cut in relative.cuts(place, lights.times(colour, feature.reference)[0]):
-        if feature.baseline == NONE:
-            cut = Cut(lights.on.baseline[rows, None] * (1 + cut.values / 100), cut.step_s, cut.first_s)
-        elif level is not None:
-            # % of the light's own baseline: both in % of the recording's, 100 + x is what is left of it
-            own = 100 * (cut.values - level[rows, None]) / (100 + level[rows, None])
-            cut = Cut(own, cut.step_s, cut.first_s)
-        if not (defined := np.isfinite(cut.values[:, 0])).all():
-            rows, cut = rows[defined], Cut(cut.values[defined], cut.step_s, cut.first_s[defined])
-        if len(rows):
-            values[rows] = statistic.compute(cut, **feature.options)
+    lights, statistic = relative.lights, STATISTICS[feature.statistic]
+    values = np.full(len(relative.signal), np.nan)
+    for rows, cut in relative.cuts(_window(feature, colour, lights), lights.times(colour, feature.reference)[0]):
+        pupil = relative.expressed(feature, colour, rows, cut.values)
+        defined = np.isfinite(pupil[:, 0])
+        if defined.all():
+            values[rows] = statistic.compute(Cut(pupil, cut.step_s, cut.first_s), **feature.options)
+        elif defined.any():
+            some = Cut(pupil[defined], cut.step_s, cut.first_s[defined])
+            values[rows[defined]] = statistic.compute(some, **feature.options)
     return values

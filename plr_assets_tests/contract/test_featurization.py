@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from plr_assets.errors import RecordingError
-from plr_assets.featurization.base import Featurizer
+from plr_assets.featurization.base import DESCRIBED, Featurizer
+from plr_assets.recordings.table import Signal
 from plr_assets.schemas import FEATURES, validate
 from plr_assets_tests.builders import assert_same, make_recordings
-from plr_assets_tests.contract.registered import construct, implemented
+from plr_assets_tests.contract.registered import construct, implemented, start
 
 AXIS = "featurization"
 DEVELOPMENT = make_recordings(4, seed=1, prefix="D")
@@ -26,7 +27,9 @@ SIGNAL = RECORDINGS.truth
 @pytest.fixture(scope="module", params=implemented(AXIS))
 def featurizer(request: pytest.FixtureRequest) -> Featurizer:
     assert DEVELOPMENT.truth is not None
-    fitted: Featurizer = construct(AXIS, request.param).fit(DEVELOPMENT, DEVELOPMENT.truth)
+    fitted: Featurizer = construct(AXIS, request.param).fit(
+        DEVELOPMENT, DEVELOPMENT.truth, **start(AXIS, request.param)
+    )
     return fitted
 
 
@@ -38,8 +41,9 @@ def test_one_row_a_recording_in_order_one_described_column_a_feature(featurizer:
     assert table.columns[2:] == [entry["name"] for entry in described]
     assert set(table.dtypes[2:]) == {pl.Float64}
     for entry in described:
-        assert set(entry) == {"name", "description", "unit", "window", "source"}
+        assert tuple(sorted(entry)) == tuple(sorted(DESCRIBED))
         assert all(entry.values()), entry
+        assert "not stated" not in (entry["source"], entry["leakage"])
     assert np.isfinite(table[:, 2:].to_numpy()).all()
 
 
@@ -67,21 +71,36 @@ def test_the_same_signal_gives_the_same_features_after_saving_and_loading(
 
 
 def test_only_samples_within_its_window_matter_to_a_feature(featurizer: Featurizer) -> None:
-    """What a window leaves out may change; the last sample it holds may not, for at least one recording."""
-    windows = featurizer.windows(RECORDINGS)
-    before = featurizer.transform(RECORDINGS, SIGNAL)
-    assert list(windows) == before.columns[2:]
+    """What a window leaves out may change. The first and last sample of each of its runs may not: another value there
+    changes the feature of at least one recording, or else that of a flat signal (a moment is where it is, whatever
+    comes after)."""
+    windows, n = featurizer.windows(RECORDINGS), len(RECORDINGS)
+    bases = (SIGNAL, np.zeros_like(SIGNAL))
+    before = [featurizer.transform(RECORDINGS, base) for base in bases]
+    assert list(windows) == before[0].columns[2:]
     index = np.arange(RECORDINGS.n_samples)
-    for name, (start, stop) in windows.items():
-        assert start.shape == stop.shape == (len(RECORDINGS),)
-        inside = (start[:, None] <= index) & (index < stop[:, None])
+    for name, pieces in windows.items():
+        inside = np.zeros(SIGNAL.shape, dtype=np.bool_)
+        for first, last in pieces:
+            assert first.shape == last.shape == (n,)
+            own = (first[:, None] <= index) & (index < last[:, None])
+            assert not (inside & own).any()
+            inside |= own
         assert inside.any(axis=1).all()
         outside = np.where(inside, SIGNAL, SIGNAL - 50).astype(np.float32)
-        assert featurizer.transform(RECORDINGS, outside)[name].equals(before[name])
-        for edge in (start, stop - 1):
-            other = SIGNAL.copy()
-            other[np.arange(len(RECORDINGS)), edge] = -500
-            assert not featurizer.transform(RECORDINGS, other)[name].equals(before[name])
+        assert featurizer.transform(RECORDINGS, outside)[name].equals(before[0][name])
+        for edge in {int(edge) for first, last in pieces for edge in (first[0], last[0] - 1)}:
+            assert any(
+                not featurizer.transform(RECORDINGS, _with(base, edge, value))[name].equals(usual[name])
+                for base, usual in zip(bases, before, strict=True)
+                for value in (-500, 500)
+            ), (name, edge)
+
+
+def _with(signal: Signal, sample: int, value: float) -> Signal:
+    changed = signal.copy()
+    changed[:, sample] = value
+    return changed
 
 
 def test_inputs_are_left_as_they_were(featurizer: Featurizer) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plr_assets.featurization.base import Featurizer
+from plr_assets.featurization.base import DESCRIBED, Featurizer
 from plr_assets.recordings.table import Recordings, Signal
 from plr_assets_tests.builders import make_recordings
 
@@ -19,7 +19,7 @@ class Spy(Featurizer):
     """Keeps what it is shown."""
 
     def describe(self) -> list[dict[str, str]]:
-        return [{"name": "F", "description": "mean", "unit": "%", "window": "all", "source": "test"}]
+        return [{key: "F" if key == "name" else "test" for key in DESCRIBED}]
 
     def _features(self, blind: Recordings, signal: Signal) -> Mapping[str, NDArray[np.float64]]:
         self.shown = blind

@@ -68,7 +68,8 @@ def test_coverage_and_longest_gap_are_those_of_a_walk_through_the_window(seed: i
     assert table.height == 6 * len(windows)
     for told in table.iter_rows(named=True):
         row = RECORDINGS.recording.index(told["recording"])
-        start, stop = (int(edge[row]) for edge in windows[told["feature"]])
+        ((starts, stops),) = windows[told["feature"]]
+        start, stop = int(starts[row]), int(stops[row])
         inside = mask[row, start:stop].tolist()
         longest = max((len(list(run)) for is_masked, run in groupby(inside) if is_masked), default=0)
         assert told["coverage"] == pytest.approx(1 - sum(inside) / len(inside), abs=1e-12)
