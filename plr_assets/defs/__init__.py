@@ -32,6 +32,7 @@ ASSETS: tuple[StageAsset, ...] = (
     imputation.reconstructions,
     imputation.imputed_signals,
     featurization.features,
+    featurization.feature_catalog,
     classification.bootstrap_results,
     results.evaluation,
     *results.STUDY_TABLES,

@@ -155,6 +155,52 @@ PROBABILITY_DISTRIBUTIONS = Table(
     ("pipeline", "y_true", "bin"),
 )
 
+_DESCRIPTION = (
+    Column("name", "string", "column of `features`"),
+    Column("description", "string", "what it is", nullable=True),
+    Column("dtype", "string", "its type", nullable=True),
+    Column("unit", "string", "its unit", nullable=True),
+    Column("colour", "string", "the light, or `one - other` of a difference", nullable=True),
+    Column("window", "string", "from when to when, and after which event of the light", nullable=True),
+    Column("statistic", "string", "what is computed there, with its options", nullable=True),
+    Column(
+        "baseline",
+        "string",
+        "what the pupil is relative to: `recording`, the pupil before a light, none",
+        nullable=True,
+    ),
+    Column("source", "string", "publication that defines it", nullable=True),
+    Column("leakage", "string", "by what else than the reflex it may tell a patient", nullable=True),
+    Column(
+        "run_starts_s", "list[float32]", "starts of the runs of samples it rests on, on the grid", "s", nullable=True
+    ),
+    Column("run_ends_s", "list[float32]", "their ends", "s", nullable=True),
+)
+
+FEATURE_DICTIONARY = Table(
+    "feature_dictionary",
+    "One row a column of `features`: what it is. Definitions are in configs/methods/featurization.yaml.",
+    _DESCRIPTION,
+    ("name",),
+)
+
+FEATURE_CATALOG = Table(
+    "feature_catalog",
+    "One row a featurization and feature: what it is, and its distribution over development recordings.",
+    (
+        Column("featurization", "string", "method"),
+        *_DESCRIPTION,
+        Column("combinations", "int64", "published combinations of methods before it that have it", minimum=1),
+        Column("n", "int64", "values: development recordings times combinations, less those missing", minimum=0),
+        Column("missing", "float64", "share of missing values", nullable=True, minimum=0, maximum=1),
+        *(
+            Column(f"q{percent:02d}", "float64", f"{percent} % quantile, in `unit`", nullable=True)
+            for percent in (5, 25, 50, 75, 95)
+        ),
+    ),
+    ("featurization", "name"),
+)
+
 # The tables of one pipeline's evaluation.
 EVALUATION_TABLES = (
     ESSENTIAL_METRICS,
