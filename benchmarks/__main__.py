@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 LATEST = Path(__file__).parent / "latest.json"
 # recordings first: its memory is that of the whole process
-SUBJECTS = ("recordings", "range_run", "code_location", "contract", "bootstrap", "outlier_detection", "planning")
+SUBJECTS = (
+    "recordings",
+    "range_run",
+    "code_location",
+    "contract",
+    "bootstrap",
+    "outlier_detection",
+    "featurization",
+    "planning",
+)
 
 # A user's own stores and servers: nothing is read from them or left in them.
 _NOT_OURS = ("DAGSTER_HOME", "MLFLOW_TRACKING_URI", "PLR_WORKERS")

@@ -87,7 +87,15 @@ def test_demo_ranks_eighteen_pipelines() -> None:
 def test_the_paper_is_the_published_grid_with_linear_and_the_fields_own_way_beside_it() -> None:
     grid = Grid(load_study("paper"), complete_registry())
     linear = [key for key in grid.pipelines if key.imputation == "linear"]
-    assert len(grid.pipelines) == 440 + 55 + 5
+    # four standard pairs of detector and imputer have the other three featurizations too
+    assert len(grid.pipelines) == 440 + 55 + 5 + 4 * 3 * 5
+    standard = {(key.outlier_detection, key.imputation) for key in grid.features if key.featurization == "embedding"}
+    assert standard == {
+        ("pupil-gt", "pupil-gt"),
+        ("ensemble-LOF-MOMENT-OneClassSVM-PROPHET-SubPCA-TimesNet-UniTS-gt-finetune", "CSDI"),
+        ("MOMENT-gt-finetune", "SAITS"),
+        ("LOF", "SAITS"),
+    }
     assert len(linear) == (11 + 1) * 1 * 5
     assert len(grid.outlier_masks) == 11 + 1
     assert len(grid.detectors) == 8 + 1

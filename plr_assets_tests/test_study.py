@@ -14,6 +14,7 @@ from plr_assets.errors import ConfigError
 from plr_assets.paths import configs_dir
 from plr_assets.registry import Method, load_registry
 from plr_assets.study import Study, load_study, study_names
+from plr_assets_tests.contract.registered import without_embedding
 
 Edit = Callable[[dict[str, Any]], object]
 DEMO: dict[str, Any] = yaml.safe_load((configs_dir() / "studies" / "demo.yaml").read_text(encoding="utf-8"))
@@ -113,6 +114,17 @@ def test_a_rule_between_keys_is_refused_by_file_and_key(
     assert error.remedy
 
 
+def test_a_reserved_method_is_refused_by_file_key_and_remedy(
+    write: Callable[[Edit], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plr_assets.study.load_registry", lambda: without_embedding(load_registry()))
+    path = write(lambda s: s["grids"][0].update(featurization=["embedding"]))
+    error = refusal(path)
+    assert error.where == f"{path}: grids.0.featurization"
+    assert "not implemented" in error.problem
+    assert "simple" in error.remedy
+
+
 @pytest.mark.parametrize(
     ("change", "key", "says", "remedy"),
     [
@@ -127,12 +139,6 @@ def test_a_rule_between_keys_is_refused_by_file_and_key(
             "grids.0.classification",
             "'CatBost'",
             "Did you mean 'CatBoost'?",
-        ),
-        (
-            lambda s: s["grids"][0].update(featurization=["embedding"]),
-            "grids.0.featurization",
-            "not implemented",
-            "simple",
         ),
         (
             lambda s: s["recordings"].pop("ground_truth"),
@@ -153,7 +159,7 @@ def test_a_rule_between_keys_is_refused_by_file_and_key(
             "Did you mean 'LOF'?",
         ),
     ],
-    ids=["misspelt", "misspelt classifier", "reserved", "no ground truth", "parameter", "overridden method"],
+    ids=["misspelt", "misspelt classifier", "no ground truth", "parameter", "overridden method"],
 )
 def test_a_method_that_cannot_be_used_is_refused_by_file_key_and_remedy(
     write: Callable[[Edit], Path], change: Edit, key: str, says: str, remedy: str

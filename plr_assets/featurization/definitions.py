@@ -29,8 +29,8 @@ LEAKAGE = {
     "age": "the resting pupil shrinks with age (Winn 1994), and so does what scales with it; where patients are older, "
     "the feature tells their age",
     "camera": "a diameter in pixels tells the distance from the camera and the device",
-    "carry-over": "the response to the light before has not ended (the pupil can stay small for minutes after blue, "
-    "Adhikari 2015): the feature is partly that light's",
+    "carry-over": "of a light that is not the first: the response to the one before has not ended (the pupil can stay "
+    "small for minutes after blue, Adhikari 2015), so the feature is partly that light's",
     "artefacts": "an extreme, a speed or a moment: what cleaning leaves of blinks moves it more than a mean, and "
     "patients may blink more",
     "opaque": "a network's own: nobody can say what it is made of, so all of the above may be in it",

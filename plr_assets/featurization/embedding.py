@@ -75,11 +75,13 @@ class MomentEmbedding(Featurizer):
                 "source": "Goswami et al. 2024, arXiv 2402.03885",
                 "leakage": "opaque",
             }
-            for number, (name, share) in enumerate(zip(self._names(), self.learned["variance_"], strict=True), start=1)
+            for number, (name, share) in enumerate(zip(self._names(), self.variance_, strict=True), start=1)
         ]
 
     def _names(self) -> list[str]:
-        return [f"EMBEDDING_{number:02d}" for number in range(1, len(self.learned["variance_"]) + 1)]
+        if "variance_" not in self.__dict__:
+            raise ValueError("MomentEmbedding is not fitted: its components are not known. Call fit first.")
+        return [f"EMBEDDING_{number:02d}" for number in range(1, len(self.variance_) + 1)]
 
     def _fit(self, development: Recordings, signal: Signal) -> None:
         from sklearn.decomposition import PCA

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from plr_assets.registry import Axis, Foundation, load_registry
+from plr_assets.registry import Axis, Foundation, Registry, load_registry
 
 # Networks as the registry has them train for minutes; what a test promises of them does not depend on their size.
 _QUICK: dict[Axis, dict[str, dict[str, Any]]] = {
@@ -51,6 +51,13 @@ def implemented(axis: Axis) -> list[str]:
     """Names with an implementation of their own: no oracles, no ensembles, no reserved names."""
     methods = load_registry().methods[axis]
     return [name for name, method in methods.items() if method.implemented and method.implementation]
+
+
+def without_embedding(registry: Registry) -> Registry:
+    """As if the name were only reserved, whatever the registry has by now."""
+    reserved = {"embedding": registry.methods["featurization"]["embedding"].model_copy(update={"implemented": False})}
+    methods = {**registry.methods, "featurization": {**registry.methods["featurization"], **reserved}}
+    return registry.model_copy(update={"methods": methods})
 
 
 def construct(axis: Axis, name: str, **more: Any) -> Any:

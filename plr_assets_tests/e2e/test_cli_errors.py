@@ -59,13 +59,6 @@ def test_a_misspelt_axis_of_a_selection_is_answered_with_the_nearest_one(plr: Pl
     assert "Did you mean 'classifier'?" in plr("run", "demo", "--select", "clasifier=CatBoost")
 
 
-def test_a_method_that_is_not_implemented_is_named_with_those_that_are(plr: Plr) -> None:
-    text = plr("run", "paper", "--select", "features=embedding")
-    assert "'embedding' is not implemented yet" in text
-    assert "configs/methods/featurization.yaml" in text
-    assert "Use one that is: simple." in text
-
-
 def test_a_method_that_the_study_does_not_list_is_named_with_those_it_does(plr: Plr, fresh: Lab) -> None:
     text = plr("run", str(fresh.study_file()), "--select", "classifier=CatBoost")
     assert "does not offer 'CatBoost'" in text

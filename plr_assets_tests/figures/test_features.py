@@ -38,8 +38,10 @@ def figure_of(style: Style, catalog: pl.DataFrame, bars: pl.DataFrame, **other: 
     return draw_features(catalog, bars, **course, **(look | other))
 
 
-@pytest.mark.parametrize("synthetic", [True, False])
-@pytest.mark.parametrize("featurization", ["simple", "extended"])
+@pytest.mark.parametrize(
+    ("featurization", "synthetic"),
+    [("simple", True), ("simple", False), pytest.param("extended", True, marks=pytest.mark.slow)],
+)
 def test_every_feature_fills_its_place(style: Style, featurization: str, synthetic: bool) -> None:
     catalog, bars = told(featurization)
     figure = figure_of(style, catalog, bars, synthetic=synthetic)

@@ -11,6 +11,7 @@ from plr_assets.platform.selection import AXIS_NAMES, needed_keys, parse_selecti
 from plr_assets.platform.stages import StageAsset
 from plr_assets.registry import AXES, load_registry
 from plr_assets.study import load_study
+from plr_assets_tests.contract.registered import without_embedding
 from plr_assets_tests.test_grid import FULL_VOTE, THREE_MEAN, complete_registry, grid_with, sub_grid
 
 
@@ -109,7 +110,8 @@ def test_an_asset_or_a_stage_is_wanted_with_what_it_is_computed_from_and_nothing
         ("outlier=LOF imputer=linear", set()),
         ("outlier=LOF,MOMENT-gt-zeroshot imputer=linear", {"moment_weights"}),
         ("outlier=LOF imputer=MOMENT-zeroshot", {"moment_weights"}),
-        ("outlier=LOF imputer=SAITS", set()),
+        ("outlier=LOF imputer=SAITS features=simple,extended", set()),
+        ("outlier=LOF imputer=SAITS features=embedding", {"moment_weights"}),
         ("outlier=UniTS-gt-finetune stage=outlier_detection", {"units_weights"}),
         ("", {"moment_weights", "units_weights"}),
         ("asset=moment_weights", {"moment_weights"}),
@@ -130,7 +132,6 @@ def test_foundation_models_are_needed_by_the_methods_that_start_from_them_only(t
         ("outlier=LOF outlier=OneClassSVM", "named twice", "outlier=A,B"),
         ("imputer=linear classifier=TabPNF", "'TabPNF'", "'TabPFN'"),
         ("outlier=LOFF", "'LOFF'", "'LOF'"),
-        ("features=embedding", "not implemented yet", "simple"),
         ("asset=outlier_mask", "no asset 'outlier_mask'", "'outlier_masks'"),
         ("stage=outliers", "no stage 'outliers'", "outlier_detection"),
         ("outlier=LOF,", "''", "LOF"),
@@ -144,6 +145,12 @@ def test_a_selection_that_cannot_be_read_is_refused_by_term_and_remedy(
     assert "--select" in caught.value.where
     assert problem in caught.value.problem
     assert remedy in caught.value.remedy
+
+
+def test_a_reserved_method_is_refused_with_what_is_there_instead() -> None:
+    grid = Grid(load_study("demo"), without_embedding(load_registry()))
+    with pytest.raises((SelectionError, ConfigError), match=r"not implemented yet.*simple"):
+        parse_selection("features=embedding", grid, ASSETS)
 
 
 def test_a_method_that_the_study_does_not_list_is_refused_with_those_it_does() -> None:
