@@ -38,6 +38,7 @@ LEAKAGE = {
 
 _REQUIRED = ("reference", "window_s", "statistic", "unit")
 _OPTIONAL = ("source", "leakage", "baseline", "colours", "options", "description")
+_TEXTS = ("unit", "source", "description")
 _REQUIRED_ACROSS = ("feature", "of", "less")
 _OPTIONAL_ACROSS = ("source", "leakage", "description")
 
@@ -192,12 +193,18 @@ def window(where: str, value: Any) -> tuple[float, float]:
 
 
 def _keys(where: str, definition: Mapping[str, Any], required: Sequence[str], optional: Sequence[str]) -> None:
+    """Raise ConfigError at `where` unless `definition` has the keys that it must have, and no others."""
+    if not isinstance(definition, Mapping):
+        raise ConfigError(where, f"this is no definition: {definition!r}.", f"Write {{{required[0]}: ..., ...}}.")
     for key in definition:
         if key not in (*required, *optional):
             raise ConfigError(f"{where}.{key}", "this key is unknown.", did_you_mean(key, (*required, *optional)))
     for key in required:
         if key not in definition:
             raise ConfigError(f"{where}.{key}", "this key is missing.", "Add it.")
+    for key in _TEXTS:
+        if not isinstance(definition.get(key, ""), str):
+            raise ConfigError(f"{where}.{key}", f"{definition[key]!r} is no text.", "Write it in quotes.")
 
 
 def _words(where: str, value: Any) -> tuple[str, ...]:

@@ -137,6 +137,7 @@ def test_a_window_ends_where_the_next_light_comes_on(second_s: float, last_s: fl
         ({"statistic": "speed_min", "options": {"smooth_s": 0}}, "options.smooth_s.*no number above 0"),
         ({"statistic": "speed_min", "options": [1]}, "options.*no options"),
         ({"window_s": ["0", "5"]}, "no window"),
+        ({"unit": 5}, "unit.*5 is no text"),
         ({"statistic": "minn"}, "statistic.*Did you mean 'min'"),
         ({"reference": "onsett"}, "reference.*Did you mean 'onset'"),
         ({"window": [0, 1]}, "window.*Did you mean 'window_s'"),
@@ -164,6 +165,11 @@ def test_a_broken_definition_across_lights_is_refused_at_construction(change: di
     across = {"NET": {"feature": "F", "of": "blue", "less": "red", **change}}
     with pytest.raises(ConfigError, match=message):
         WindowedFeatures(colours=["red", "blue"], features={"F": spec}, across=across)
+
+
+def test_a_definition_that_is_none_is_refused_at_construction() -> None:
+    with pytest.raises(ConfigError, match=r"features\.F.*no definition"):
+        WindowedFeatures(colours=["red"], features={"F": "min"})  # type: ignore[dict-item]
 
 
 def test_an_unknown_colour_is_refused_at_construction() -> None:
