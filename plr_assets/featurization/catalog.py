@@ -7,6 +7,7 @@ ground truth or evaluated recordings: a distribution that is looked at while fea
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,10 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _BINS = 24
 
 Values = NDArray[np.float64]
-_TOLD = {**dict.fromkeys(DESCRIBED, pl.String), **dict.fromkeys(("run_starts_s", "run_ends_s"), pl.List(pl.Float32))}
+_TOLD: dict[str, Any] = {
+    **dict.fromkeys(DESCRIBED, pl.String),
+    **dict.fromkeys(("run_starts_s", "run_ends_s"), pl.List(pl.Float32)),
+}
 _SPREAD = {
     "name": pl.String,
     "combinations": pl.Int64,

@@ -197,4 +197,4 @@ def _smoothed(cut: Cut, smooth_s: float) -> int:
     """Samples of one parabola: an odd number, three at least, and no more than the window has."""
     width = cut.values.shape[1]
     wanted = max(2 * int(smooth_s / cut.step_s / 2 + 1e-9) + 1, _ORDER + 1)
-    return min(wanted, width - 1 + width % 2)
+    return int(min(wanted, width - 1 + width % 2))
