@@ -58,7 +58,7 @@ def _compare(name: str, method: Method) -> Result:
     predicted: dict[str, list[NDArray[np.float64]]] = {}
 
     def ours(_: int) -> None:
-        results = bootstrap(features, cases, lambda seed: classifier(random_state=seed), resamples)
+        results = bootstrap(features, cases, classifier(), resamples)
         predicted["ours"] = [np.asarray(row) for row in results["y_prob"]]
 
     def plain(_: int) -> None:

@@ -6,7 +6,6 @@ drawing resamples (`resampling`), which is the study's, not the pipeline's; furt
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,27 +22,23 @@ from plr_assets.seeds import integer_seed
 def bootstrap(
     features: pl.DataFrame,
     cases: pl.DataFrame,
-    make_classifier: Callable[[int], Classifier],
+    classifier: Classifier,
     resamples: Resamples,
 ) -> pl.DataFrame:
     """Table `schemas.BOOTSTRAP_RESULTS`, a row an iteration.
 
-    features         `schemas.FEATURES`; may hold further recordings.
-    cases            `schemas.BOOTSTRAP_CASES`, which the indices of `resamples` point to.
-    make_classifier  a new classifier from a seed; the seed follows from the study's seed and the iteration.
+    features    `schemas.FEATURES`; may hold further recordings.
+    cases       `schemas.BOOTSTRAP_CASES`, which the indices of `resamples` point to.
+    classifier  the parameters; each replicate is a new one, its seed follows from the study's seed and the iteration.
 
     Raises RecordingError naming recording and feature if a case has no value.
     """
     X, y = _matrix(features, cases), cases["y_true"].to_numpy()
-    if resamples.counts.shape[1] != y.size:
-        raise ValueError(f"resamples are of {resamples.counts.shape[1]} cases, there are {y.size}")
     rows: list[dict[str, Any]] = []
-    for iteration in range(len(resamples)):
+    for iteration, predicted in enumerate(classifier.out_of_bag(X, y, resamples, replicate_seeds(resamples))):
         test = resamples.test(iteration)
-        classifier = make_classifier(integer_seed(resamples.seed, "classifier", str(iteration)))
-        _fit_resample(classifier, X, y, resamples.counts[iteration])
         # Metrics are of what is stored, so that whoever reads the table finds the same numbers.
-        y_prob = classifier.predict_proba(X[test])[:, 1].astype(np.float32)
+        y_prob = predicted.astype(np.float32)
         rows.append(
             {
                 "iteration": iteration,
@@ -56,6 +51,11 @@ def bootstrap(
             }
         )
     return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def replicate_seeds(resamples: Resamples) -> list[int]:
+    """The seed of each iteration's classifier: of the study's seed and the iteration, whatever the pipeline."""
+    return [integer_seed(resamples.seed, "classifier", str(iteration)) for iteration in range(len(resamples))]
 
 
 def as_seed_dict(results: pl.DataFrame) -> dict[str, list[Any]]:
@@ -75,18 +75,6 @@ def auroc(y_true: NDArray[np.integer], y_prob: NDArray[np.floating]) -> float:
 def brier(y_true: NDArray[np.integer], y_prob: NDArray[np.floating]) -> float:
     """Mean squared difference of outcome and probability."""
     return float(np.mean(np.square(y_prob.astype(np.float64) - y_true)))
-
-
-def _fit_resample(
-    classifier: Classifier, X: NDArray[np.float64], y: NDArray[np.int64], counts: NDArray[np.int64]
-) -> None:
-    """Fit on the in-bag cases; no other row is handed over."""
-    drawn = np.flatnonzero(counts)
-    if classifier.counts_as_weights:
-        classifier.fit(X[drawn], y[drawn], sample_weight=counts[drawn].astype(np.float64))
-    else:
-        repeated = np.repeat(drawn, counts[drawn])
-        classifier.fit(X[repeated], y[repeated])
 
 
 def _matrix(features: pl.DataFrame, cases: pl.DataFrame) -> NDArray[np.float64]:

@@ -32,15 +32,17 @@ RESAMPLES = resample(CASES["subject"].to_list(), Y, 6, seed=4)
 
 @dataclass(eq=False, kw_only=True)
 class Recorder(Classifier):
-    """Keeps what it is fitted on; predicts its first feature."""
+    """Keeps what it is fitted on, and all that were made after it; predicts its first feature."""
 
     counts_as_weights: ClassVar[bool] = False
+    made: list[Recorder] = field(default_factory=list)
     rows_: Features = field(init=False)
     weights_: Weights | None = field(init=False)
 
     def _fit(self, X: Features, y: Classes, sample_weight: Weights | None) -> None:
         assert len(y) == len(X)
         self.rows_, self.weights_ = X, sample_weight
+        self.made.append(self)
 
     def _probability(self, X: Features) -> NDArray[np.float64]:
         return 1 / (1 + np.exp(-X[:, 0]))
@@ -52,13 +54,8 @@ class WeightedRecorder(Recorder):
 
 
 def _run(kind: type[Recorder], features: pl.DataFrame = FEATURES) -> tuple[pl.DataFrame, list[Recorder]]:
-    made: list[Recorder] = []
-
-    def make(seed: int) -> Recorder:
-        made.append(kind(random_state=seed))
-        return made[-1]
-
-    return bootstrap(features, CASES, make, RESAMPLES), made
+    recorder = kind()
+    return bootstrap(features, CASES, recorder, RESAMPLES), recorder.made
 
 
 def test_metrics_are_those_of_the_stored_probabilities() -> None:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from plr_assets.classification.base import Classifier
-from plr_assets.classification.bootstrap import bootstrap
+from plr_assets.classification.bootstrap import bootstrap, replicate_seeds
 from plr_assets.classification.resampling import resample
 from plr_assets.schemas import BOOTSTRAP_RESULTS, validate
 from plr_assets_tests.builders import make_features
@@ -18,6 +18,7 @@ from plr_assets_tests.contract.registered import construct, implemented
 AXIS = "classification"
 FEATURES, CASES = make_features(60)
 X, Y = FEATURES[:, 2:].to_numpy(), CASES["y_true"].to_numpy()
+RESAMPLES = resample(CASES["subject"].to_list(), Y, 8, seed=3)
 
 
 @pytest.fixture(scope="module", params=implemented(AXIS))
@@ -32,7 +33,7 @@ def _make(name: str, seed: int = 5) -> Classifier:
 
 def _run(name: str, features: pl.DataFrame, cases: pl.DataFrame, iterations: int = 8) -> pl.DataFrame:
     resamples = resample(cases["subject"].to_list(), cases["y_true"].to_numpy(), iterations, seed=3)
-    return bootstrap(features, cases, lambda seed: _make(name, seed), resamples)
+    return bootstrap(features, cases, _make(name), resamples)
 
 
 def test_probabilities_are_two_columns_that_sum_to_one(name: str) -> None:
@@ -105,24 +106,28 @@ def test_bootstrap_results_fit_the_schema_and_repeat(name: str) -> None:
     assert results["auroc"].mean() > 0.6
 
 
+def test_out_of_bag_is_the_loop_of_fit_and_predict(name: str) -> None:
+    """A method that fits all replicates as one problem may not find others."""
+    seeds = replicate_seeds(RESAMPLES)
+    yielded = list(_make(name).out_of_bag(X, Y, RESAMPLES, seeds))
+    looped = list(Classifier.out_of_bag(_make(name), X, Y, RESAMPLES, seeds))
+    assert [len(row) for row in yielded] == [len(RESAMPLES.test(i)) for i in range(len(RESAMPLES))]
+    for ours, loop in zip(yielded, looped, strict=True):
+        assert np.allclose(ours, loop, rtol=0, atol=1e-6)
+
+
 def test_out_of_bag_rows_never_reach_the_fit(name: str) -> None:
-    """Fitted on the whole matrix, scaler and bin borders would move when out-of-bag rows do."""
+    """Were scaler or bin borders fitted on the whole matrix, they would move when out-of-bag rows do.
+
+    One case that is out of bag stays, the others go far away: what is said of the one shall not change by a bit.
+    """
     resamples = resample(CASES["subject"].to_list(), Y, 1, seed=3)
     out_of_bag = resamples.test(0)
-    fitted: list[Classifier] = []
-
-    def make(seed: int) -> Classifier:
-        fitted.append(_make(name, seed))
-        return fitted[-1]
-
     disturbed = X.copy()
-    disturbed[out_of_bag] = disturbed[out_of_bag] * 1e3 + 1e4
-    names = FEATURES.columns[2:]
-    for values in (X, disturbed):
-        frame = pl.concat([FEATURES[:, :2], pl.DataFrame(values, schema=names, orient="row")], how="horizontal")
-        bootstrap(frame, CASES, make, resamples)
-    in_bag = X[np.unique(resamples.train(0))]
-    assert np.array_equal(fitted[0].predict_proba(in_bag), fitted[1].predict_proba(in_bag))
+    disturbed[out_of_bag[1:]] = disturbed[out_of_bag[1:]] * 1e3 + 1e4
+    (before,), (after,) = (list(_make(name).out_of_bag(values, Y, resamples, [5])) for values in (X, disturbed))
+    assert before[0] == after[0]
+    assert not np.array_equal(before, after)
 
 
 def test_permuted_labels_are_not_predictable(name: str) -> None:
