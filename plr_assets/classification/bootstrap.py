@@ -13,8 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from plr_assets.classification.base import Classifier
+from plr_assets.classification.matrix import case_matrix
 from plr_assets.classification.resampling import Resamples
-from plr_assets.errors import RecordingError
 from plr_assets.schemas import BOOTSTRAP_RESULTS
 from plr_assets.seeds import integer_seed
 
@@ -33,7 +33,7 @@ def bootstrap(
 
     Raises RecordingError naming recording and feature if a case has no value.
     """
-    X, y = _matrix(features, cases), cases["y_true"].to_numpy()
+    X, y = case_matrix(features, cases), cases["y_true"].to_numpy()
     rows: list[dict[str, Any]] = []
     for iteration, predicted in enumerate(classifier.out_of_bag(X, y, resamples, replicate_seeds(resamples))):
         test = resamples.test(iteration)
@@ -75,26 +75,6 @@ def auroc(y_true: NDArray[np.integer], y_prob: NDArray[np.floating]) -> float:
 def brier(y_true: NDArray[np.integer], y_prob: NDArray[np.floating]) -> float:
     """Mean squared difference of outcome and probability."""
     return float(np.mean(np.square(y_prob.astype(np.float64) - y_true)))
-
-
-def _matrix(features: pl.DataFrame, cases: pl.DataFrame) -> NDArray[np.float64]:
-    """(n, p) features in the order of `cases`."""
-    names = [name for name in features.columns if name not in ("recording", "subject")]
-    if not names:
-        raise ValueError("the table of features has no feature")
-    known = set(features["recording"])
-    for recording in cases["recording"]:
-        if recording not in known:
-            raise RecordingError(recording, "it has no features.", "Featurize it, or leave it out of the cases.")
-    joined = cases.select("recording").join(features, on="recording", how="left", maintain_order="left")
-    X = joined.select(pl.col(names).cast(pl.Float64)).fill_null(float("nan")).to_numpy()
-    for row, column in np.argwhere(~np.isfinite(X))[:1]:
-        raise RecordingError(
-            joined["recording"][int(row)],
-            f"its feature {names[column]} has no value.",
-            "Leave out the feature or the recording: most often a window lies outside the recording.",
-        )
-    return np.ascontiguousarray(X)
 
 
 _DTYPES: dict[str, Any] = {
