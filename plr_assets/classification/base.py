@@ -91,9 +91,13 @@ class Classifier(Estimator, ABC):
 
 
 def require_resamples_of(X: Features, y: Classes, resamples: Resamples, seeds: Sequence[int]) -> None:
-    """Raises ValueError unless resamples and seeds are of these cases, and the cases have all features."""
+    """Raises ValueError unless resamples and seeds are of these cases, which have all features, and of both classes."""
     if y.shape != X.shape[:1] or resamples.counts.shape != (len(seeds), y.size):
         raise ValueError(f"X is {X.shape}, y {y.shape}, resamples {resamples.counts.shape}, {len(seeds)} seeds")
+    drawn = resamples.counts > 0
+    one_class = ~((drawn & (y == 1)).any(axis=1) & (drawn & (y == 0)).any(axis=1))
+    if one_class.any():
+        raise ValueError(f"iteration {np.flatnonzero(one_class)[0]} draws cases of one of the classes only")
     _require_finite(X)
 
 
