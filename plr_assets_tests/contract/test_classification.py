@@ -11,7 +11,7 @@ import pytest
 
 from plr_assets.classification.base import Classifier
 from plr_assets.classification.bootstrap import bootstrap, refit, replicate_seeds
-from plr_assets.classification.resampling import resample
+from plr_assets.classification.resampling import Resamples, resample
 from plr_assets.errors import ConfigError
 from plr_assets.schemas import BOOTSTRAP_RESULTS, validate
 from plr_assets_tests.builders import make_features
@@ -116,6 +116,26 @@ def test_out_of_bag_is_the_loop_of_fit_and_predict(name: str) -> None:
     assert [len(row) for row in yielded] == [len(RESAMPLES.test(i)) for i in range(len(RESAMPLES))]
     for ours, loop in zip(yielded, looped, strict=True):
         assert np.allclose(ours, loop, rtol=0, atol=1e-6)
+
+
+def test_the_order_of_iterations_changes_none_of_them(name: str) -> None:
+    """Each is of its own draw and its own seed."""
+    seeds = replicate_seeds(RESAMPLES)
+    backwards = Resamples(RESAMPLES.counts[::-1], RESAMPLES.seed)
+    forth = list(_make(name).out_of_bag(X, Y, RESAMPLES, seeds))
+    back = list(_make(name).out_of_bag(X, Y, backwards, seeds[::-1]))
+    for one, other in zip(forth, reversed(back), strict=True):
+        assert np.allclose(one, other, rtol=0, atol=1e-6)
+
+
+def test_resamples_of_other_cases_or_of_one_class_are_refused(name: str) -> None:
+    seeds = replicate_seeds(RESAMPLES)
+    with pytest.raises(ValueError, match="seeds"):
+        list(_make(name).out_of_bag(X, Y, RESAMPLES, seeds[1:]))
+    with pytest.raises(ValueError, match="resamples"):
+        list(_make(name).out_of_bag(X[1:], Y[1:], RESAMPLES, seeds))
+    with pytest.raises(ValueError, match="iteration 0 draws"):
+        list(_make(name).out_of_bag(X, Y, Resamples(RESAMPLES.counts * (Y == 0), 3), seeds))
 
 
 def test_out_of_bag_rows_never_reach_the_fit(name: str) -> None:
