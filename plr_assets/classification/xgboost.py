@@ -3,7 +3,7 @@
 Belongs here: the library as a `Classifier`, on one thread. Does not belong here: search for parameters.
 
 The library's own `Booster` is used, not its scikit-learn class: that one quantises into a `QuantileDMatrix`, and the
-same trees take 1.4 times as long on one thread, 4 times where OpenMP has two (docs/decisions/0006-bootstrap-data.md).
+same trees take 1.4 times as long, and 4 times where OMP_NUM_THREADS is not 1 (docs/decisions/0006-bootstrap-data.md).
 """
 
 from __future__ import annotations
