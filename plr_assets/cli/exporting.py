@@ -1,4 +1,4 @@
-"""What `plr export-bootstrap` does: a pipeline's published bootstrap as the file that readers of the original know.
+"""What `plr export` does: a pipeline's published bootstrap as the file that readers of the original know.
 
 Belongs here: finding the run, writing the copy. Does not belong here: the shape of the dict (`classification`).
 The project writes this pickle because other people's scripts open it, and never reads one.

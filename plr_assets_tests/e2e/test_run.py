@@ -351,9 +351,7 @@ def test_a_bootstrap_is_exported_as_the_dict_of_lists_that_the_original_kept(
     finished: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = str(grid_of(finished.study()).pipelines[0])
-    monkeypatch.setattr(
-        sys, "argv", ["plr", "export-bootstrap", str(finished.study_file()), key, "--to", str(tmp_path / "out")]
-    )
+    monkeypatch.setattr(sys, "argv", ["plr", "export", str(finished.study_file()), key, "--to", str(tmp_path / "out")])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0
