@@ -126,6 +126,20 @@ def leaderboard(
 
 
 @app.command()
+def export(
+    study: StudyName,
+    pipeline: Annotated[str, typer.Argument(help="Its key, for instance simple__LOF__linear__CatBoost.")],
+    to: Annotated[Path, typer.Option(help="The folder to write into.")] = Path(),
+) -> None:
+    """Write a pipeline's bootstrap as `bootstrap_results.pkl`: a dict of lists, an entry an iteration."""
+    from plr_assets.cli.exporting import export_bootstrap
+    from plr_assets.platform.environment import prepare
+
+    prepare()
+    Console().print(f"written: {export_bootstrap(study, pipeline, to)}")
+
+
+@app.command()
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of them.", exists=True)],
     study: Annotated[

@@ -40,9 +40,7 @@ def bootstrap_results(task: Task) -> Product:
     resamples = resample(
         cases["subject"].to_list(), cases["y_true"].to_numpy(), task.setting("bootstrap").iterations, task.seed
     )
-    results = bootstrap(
-        task.table("features", "features_of_cases"), cases, lambda seed: task.make(random_state=seed), resamples
-    )
+    results = bootstrap(task.table("features", "features_of_cases"), cases, task.make(), resamples)
     return Product(
         tables={"bootstrap_results": results, "bootstrap_cases": cases},
         metrics={"auroc": _mean(results["auroc"]), "brier": _mean(results["brier"]), "cases": cases.height},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from plr_assets.classification.bootstrap import as_seed_dict
 from plr_assets.classification.catboost import CatBoost
 from plr_assets.cli import main
 from plr_assets.definitions import build_definitions
@@ -340,3 +342,24 @@ def test_dagster_tells_stale_partitions_by_content_and_not_by_time(lab: Lab) -> 
         assert statuses() == {"pupil-gt__linear": "FRESH", "LOF__linear": "FRESH"}
         materialise_again(**{"dagster/data_version": "another"})
         assert statuses() == {"pupil-gt__linear": "FRESH", "LOF__linear": "STALE"}
+
+
+# -- copies for others -----------------------------------------------------------------------------------------------
+
+
+def test_a_bootstrap_is_exported_as_the_dict_of_lists_that_the_original_kept(
+    finished: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = str(grid_of(finished.study()).pipelines[0])
+    monkeypatch.setattr(sys, "argv", ["plr", "export", str(finished.study_file()), key, "--to", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    # ours, and the one thing that this format is for
+    exported = pickle.loads((tmp_path / "out" / "bootstrap_results.pkl").read_bytes())  # noqa: S301
+    contract = Contract("trial")
+    run = contract.latest("bootstrap_results", key)
+    assert run is not None
+    stored = pl.read_parquet(contract.ref(run, "bootstrap_results").path)
+    assert exported == as_seed_dict(stored)
+    assert type(exported["y_prob"][0][0]) is float
