@@ -101,6 +101,8 @@ def test_the_database_holds_a_row_a_pipeline_and_the_rows_of_the_published_table
         else:
             axes = [axis for axis in AXES if axis in found.columns]
             keys = grid_of(study).features if "featurization" in axes else grid_of(study).imputed_signals
+            if table.name == "imputation_comparisons":  # of others than straight lines, and no oracle
+                keys = tuple(key for key in keys if key.imputation not in ("linear", "pupil-gt"))
             assert set(found.select(axes).iter_rows()) == {tuple(key.named(axis) for axis in axes) for key in keys}
         assert found.columns == list(table.column_names)
 
