@@ -44,6 +44,7 @@ _QUICK: dict[Axis, dict[str, dict[str, Any]]] = {
         "TimesNet": {"window": 80, "n_layers": 1, "d_model": 4, "d_ffn": 4, "n_kernels": 2, "epochs": 2},
         "MOMENT-finetune": {"epochs": 2},
     },
+    "classification": {"TabM": {"k": 2, "d_block": 8, "d_embedding": 4, "n_bins": 8, "epochs": 40}},
 }
 
 
