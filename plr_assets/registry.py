@@ -24,7 +24,7 @@ AXES: tuple[Axis, ...] = ("outlier_detection", "imputation", "featurization", "c
 
 SEPARATOR = "__"
 
-Foundation = Literal["moment", "units"]
+Foundation = Literal["moment", "units", "tabpfn"]
 # How much training a machine can bear: two cores and no accelerator, or one accelerator.
 Profile = Literal["cpu", "gpu"]
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from plr_assets.config_files import load_model
 from plr_assets.errors import ConfigError, did_you_mean
 from plr_assets.paths import configs_dir, data_root
-from plr_assets.registry import Axis, Profile, Registry, load_registry
+from plr_assets.registry import Axis, Foundation, Profile, Registry, load_registry
 
 Colour = Literal["red", "blue", "white"]
 Window = Annotated[tuple[float, float], Field(description="(start, end) in seconds, both included")]
@@ -291,7 +291,20 @@ class UnitsWeights(_Strict):
         return _local_has_path(self)
 
 
-Weights = TypeVar("Weights", MomentWeights, UnitsWeights)
+class TabpfnWeights(_Strict):
+    """Where TabPFN's weights come from. None are trained here."""
+
+    source: Literal["hub", "local", "none"] = Field(default="hub", description="none: the study goes without TabPFN")
+    revision: str = Field(default="main", description="hub: a commit of the model's repository; recorded as resolved")
+    cache: Path | None = Field(default=None, description="hub: where downloads are kept; none: the hub's own cache")
+    path: Path | None = Field(default=None, description="local: a .ckpt or .safetensors file, or a folder of ours")
+
+    @model_validator(mode="after")
+    def _local_names_a_path(self) -> TabpfnWeights:
+        return _local_has_path(self)
+
+
+Weights = TypeVar("Weights", MomentWeights, UnitsWeights, TabpfnWeights)
 
 
 def _local_has_path(weights: Weights) -> Weights:
@@ -305,6 +318,11 @@ class Foundations(_Strict):
 
     moment: MomentWeights = MomentWeights()
     units: UnitsWeights = UnitsWeights()
+    tabpfn: TabpfnWeights = TabpfnWeights()
+
+    def goes_without(self, model: Foundation | None) -> bool:
+        """Whether the study declares that it has no weights of `model`."""
+        return model is not None and getattr(self, model).source == "none"
 
 
 class Workers(_Strict):
@@ -439,6 +457,12 @@ def _check_methods(study: Study, path: Path, registry: Registry) -> None:
                         where,
                         f"{name!r} needs ground truth, and this study has none.",
                         "Leave it out, or name recordings.ground_truth.",
+                    )
+                if study.pretrained.goes_without(method.pretrained):
+                    raise ConfigError(
+                        where,
+                        f"{name!r} starts from weights, and pretrained.{method.pretrained}.source is `none`.",
+                        "Leave it out, or say where its weights come from.",
                     )
     for axis, overrides in study.methods.items():
         for name, parameters in overrides.items():

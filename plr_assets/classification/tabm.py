@@ -6,8 +6,8 @@ and its training (`tabm_network`), or what it is fed (`tabm_encoding`).
 It is the variant `tabm-mini` with piecewise-linear embeddings, in the sizes of the published pipeline. Two things are
 otherwise:
 
-- The number of epochs is fixed. There, training stopped by the error of the cases that were left out, which are those
-  it was judged on; and a hold-out of a hundred in-bag subjects is about 25, too few to stop by.
+- The number of epochs is fixed, and smaller. There, training stopped by the error of the cases that were left out,
+  which are those it was judged on; and a hold-out of a hundred in-bag subjects is about 25, too few to stop by.
 - An epoch is one step over all rows. There a batch held 256 rows, more than a sample of its cohort.
 """
 
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plr_assets.classification.base import Classes, Classifier, Features, Weights, require_resamples_of
+from plr_assets.classification.class_weights import CHOICES, ClassWeight, balance
 from plr_assets.classification.resampling import Resamples
 from plr_assets.classification.tabm_encoding import Encoding
 from plr_assets.classification.tabm_network import Batch, Sizes, logits, split, train
@@ -53,6 +54,8 @@ class TabM(Classifier):
     """k copies of an MLP that share all but their input scales and outputs; their probabilities are averaged.
 
     Equal rows are one row of more weight, so a weight is a count. Scales and bins are of the given rows alone.
+
+    class_weight: null or balanced, for the error that is trained on; scales and bins do not look at classes.
     """
 
     counts_as_weights: ClassVar[bool] = True
@@ -65,7 +68,8 @@ class TabM(Classifier):
     dropout: float = 0.1
     learning_rate: float = 0.02
     weight_decay: float = 0.003
-    epochs: int = 100
+    epochs: int = 15
+    class_weight: ClassWeight | None = None
     mean_: list[float] = field(init=False)
     scale_: list[float] = field(init=False)
     edges_: list[list[float]] = field(init=False)
@@ -125,6 +129,7 @@ class TabM(Classifier):
     def _sizes(self, features: int) -> Sizes:
         for name in ("k", "n_blocks", "d_block", "d_embedding", "epochs"):
             self._require(name, getattr(self, name) >= 1, "must be at least 1")
+        self._require("class_weight", self.class_weight in CHOICES, f"must be one of {CHOICES}")
         self._require("n_bins", self.n_bins >= 2, "must be at least 2")
         self._require("dropout", 0 <= self.dropout < 1, "must be at least 0 and below 1")
         return Sizes(features, 2 + self.n_bins, self.d_embedding, self.d_block, self.n_blocks, self.k)
@@ -151,7 +156,8 @@ class TabM(Classifier):
         for place, sample in enumerate(samples):
             encoded[place, :, : rows[place]] = sample.encoding.encode(sample.X, self.n_bins)
             outcome[place, : rows[place]] = sample.y
-            weights[place, : rows[place]] = sample.weights / sample.weights.sum()
+            counted = sample.weights * (1 if self.class_weight is None else balance(sample.y, sample.weights))
+            weights[place, : rows[place]] = counted / counted.sum()
         return train(
             sizes,
             Batch(torch.from_numpy(encoded), torch.from_numpy(outcome), torch.from_numpy(weights), rows),
