@@ -14,7 +14,7 @@ from plr_assets.defs.pretrained import tabpfn_weights, weights_of
 from plr_assets.defs.stages import CLASSIFICATION
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import Task, reads, stage_asset
-from plr_assets.registry import AXES
+from plr_assets.registry import AXES, Search
 from plr_assets.schemas import BOOTSTRAP_CASES, BOOTSTRAP_RESULTS
 
 
@@ -40,6 +40,7 @@ def bootstrap_results(task: Task) -> Product:
     """
     from plr_assets.classification.bootstrap import bootstrap
     from plr_assets.classification.resampling import cases_from, resample
+    from plr_assets.classification.tuning import Tuned
 
     cases = cases_from(task.table("cohort_split", "cases"), task.setting("labels"))
     resamples = resample(
@@ -47,7 +48,12 @@ def bootstrap_results(task: Task) -> Product:
     )
     model = task.entry.pretrained
     start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
-    results = bootstrap(task.table("features", "features_of_cases"), cases, task.make(**start), resamples)
+    classifier = task.make(**start)
+    if (tuning := task.tuning) is not None:
+        how = {name: value for name, value in tuning.items() if name != "search"}
+        search = {name: Search.model_validate(candidates) for name, candidates in tuning["search"].items()}
+        classifier = Tuned(method=classifier, search=search, subjects=cases["subject"].to_list(), **how)
+    results = bootstrap(task.table("features", "features_of_cases"), cases, classifier, resamples)
     return Product(
         tables={"bootstrap_results": results, "bootstrap_cases": cases},
         metrics={"auroc": _mean(results["auroc"]), "brier": _mean(results["brier"]), "cases": cases.height},
