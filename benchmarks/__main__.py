@@ -28,6 +28,7 @@ SUBJECTS = (
     "code_location",
     "contract",
     "bootstrap",
+    "tabm",
     "outlier_detection",
     "featurization",
     "planning",

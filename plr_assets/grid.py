@@ -133,6 +133,7 @@ class Grid:
             *(self.registry.methods["outlier_detection"][key.named("outlier_detection")] for key in self.detectors),
             *(self.registry.methods["imputation"][key.named("imputation")] for key in self.imputers),
             *(self.registry.methods["featurization"][key.named("featurization")] for key in self.features),
+            *(self.registry.methods["classification"][key.named("classification")] for key in self.pipelines),
         ]
         return frozenset(entry.pretrained for entry in entries if entry.pretrained is not None)
 
@@ -172,6 +173,9 @@ class Grid:
             return "not implemented yet"
         if "ground_truth" in self.registry.methods[axis][name].requires and not self.study.has_ground_truth:
             return "needs ground truth, and the study has none"
+        model = self.registry.methods[axis][name].pretrained
+        if self.study.pretrained.goes_without(model):
+            return f"its weights are left out: pretrained.{model}.source is none"
         return None
 
     def _offered(self, axis: Axis, chosen: str | tuple[str, ...]) -> Iterator[str]:

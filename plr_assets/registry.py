@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, model_validator
 
 from plr_assets.config_files import load_model
 from plr_assets.errors import ConfigError, did_you_mean
@@ -24,9 +24,32 @@ AXES: tuple[Axis, ...] = ("outlier_detection", "imputation", "featurization", "c
 
 SEPARATOR = "__"
 
-Foundation = Literal["moment", "units"]
+Foundation = Literal["moment", "units", "tabpfn"]
 # How much training a machine can bear: two cores and no accelerator, or one accelerator.
 Profile = Literal["cpu", "gpu"]
+
+
+class Search(BaseModel):
+    """The candidates of one parameter: `choices`, or from `low` to `high`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low: StrictInt | StrictFloat | None = Field(
+        default=None, description="smallest; whole numbers if `high` is one too"
+    )
+    high: StrictInt | StrictFloat | None = Field(default=None, description="largest")
+    log: bool = Field(default=False, description="even on a log scale")
+    choices: tuple[Any, ...] = Field(default=(), description="values, instead of a range")
+
+    @model_validator(mode="after")
+    def _range_or_choices(self) -> Search:
+        if bool(self.choices) == (self.low is not None or self.high is not None):
+            raise ValueError("give `choices`, or `low` and `high`")
+        if not self.choices and (self.low is None or self.high is None or self.low >= self.high):
+            raise ValueError("`low` is smaller than `high`, and both are given")
+        if self.log and (self.low is None or self.low <= 0):
+            raise ValueError("`log` needs a range above 0")
+        return self
 
 
 class Method(BaseModel):
@@ -52,6 +75,9 @@ class Method(BaseModel):
     parameters: Mapping[str, Any] = Field(default_factory=dict)
     profiles: Mapping[Profile, Mapping[str, Any]] = Field(
         default_factory=dict, description="parameters that differ under a study's training profile"
+    )
+    search: Mapping[str, Search] = Field(
+        default_factory=dict, description="classifiers: what a study's `tuning` chooses the parameters from"
     )
 
     def load(self) -> Any:
@@ -141,6 +167,13 @@ def load_registry(directory: Path | None = None) -> Registry:
                 raise ConfigError(
                     f"{where}.requires", "`weights` and `pretrained` go together.", "Name the model under `pretrained`."
                 )
+            for key in method.search:
+                if axis != "classification" or key not in method.parameters:
+                    raise ConfigError(
+                        f"{where}.search.{key}",
+                        "only parameters of a classifier are searched, and this is none.",
+                        did_you_mean(key, method.parameters),
+                    )
             for profile, values in method.profiles.items():
                 for key in values:
                     if key not in method.parameters:

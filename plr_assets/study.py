@@ -17,11 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from plr_assets.config_files import load_model
 from plr_assets.errors import ConfigError, did_you_mean
 from plr_assets.paths import configs_dir, data_root
-from plr_assets.registry import Axis, Profile, Registry, load_registry
+from plr_assets.registry import Axis, Foundation, Profile, Registry, load_registry
 
 Colour = Literal["red", "blue", "white"]
 Window = Annotated[tuple[float, float], Field(description="(start, end) in seconds, both included")]
 
+
+# Among a method's parameters: how it is tuned. No constructor takes it.
+TUNING = "tuning"
 
 ReaderName = Literal["auto", "device_csv", "headered_csv", "processed_csv", "seri_db", "recordings_parquet"]
 
@@ -245,6 +248,14 @@ class Bootstrap(_Strict):
     iterations: int = Field(default=1000, ge=2, le=100_000)
 
 
+class Tuning(_Strict):
+    """How a classifier's parameters are chosen inside each bootstrap sample. What from is the registry's `search`."""
+
+    trials: int = Field(default=20, ge=1, description="sets of parameters that are tried in each iteration")
+    folds: int = Field(default=5, ge=2, description="inner folds, by subject")
+    metric: Literal["auroc", "brier", "log_loss"] = Field(default="auroc", description="what the folds are judged by")
+
+
 class Pretraining(_Strict):
     """Masked reconstruction of simulated recordings, which never belong to a study."""
 
@@ -291,7 +302,20 @@ class UnitsWeights(_Strict):
         return _local_has_path(self)
 
 
-Weights = TypeVar("Weights", MomentWeights, UnitsWeights)
+class TabpfnWeights(_Strict):
+    """Where TabPFN's weights come from. None are trained here."""
+
+    source: Literal["hub", "local", "none"] = Field(default="hub", description="none: the study goes without TabPFN")
+    revision: str = Field(default="main", description="hub: a commit of the model's repository; recorded as resolved")
+    cache: Path | None = Field(default=None, description="hub: where downloads are kept; none: the hub's own cache")
+    path: Path | None = Field(default=None, description="local: a .ckpt or .safetensors file, or a folder of ours")
+
+    @model_validator(mode="after")
+    def _local_names_a_path(self) -> TabpfnWeights:
+        return _local_has_path(self)
+
+
+Weights = TypeVar("Weights", MomentWeights, UnitsWeights, TabpfnWeights)
 
 
 def _local_has_path(weights: Weights) -> Weights:
@@ -305,6 +329,11 @@ class Foundations(_Strict):
 
     moment: MomentWeights = MomentWeights()
     units: UnitsWeights = UnitsWeights()
+    tabpfn: TabpfnWeights = TabpfnWeights()
+
+    def goes_without(self, model: Foundation | None) -> bool:
+        """Whether the study declares that it has no weights of `model`."""
+        return model is not None and getattr(self, model).source == "none"
 
 
 class Workers(_Strict):
@@ -336,6 +365,9 @@ class Study(_Strict):
     bootstrap: Bootstrap = Bootstrap()
     methods: Mapping[Axis, Mapping[str, Mapping[str, Any]]] = Field(
         default_factory=dict, description="parameters that differ from the registry's"
+    )
+    tuning: Mapping[str, Tuning] = Field(
+        default_factory=dict, description="classifier -> how its parameters are chosen; none: they are as configured"
     )
     training: Profile = Field(default="cpu", description="how long deep methods train: two cores, or an accelerator")
     pretrained: Foundations = Foundations()
@@ -373,12 +405,15 @@ class Study(_Strict):
 
     def parameters(self, axis: Axis, method: str, registry: Registry | None = None) -> dict[str, Any]:
         """The parameters of `method` in this study: the registry's, its training profile's, and the study's own on
-        top."""
+        top; and for a classifier that is tuned, `TUNING`: how, and what from."""
         entry = (registry or load_registry()).methods[axis][method]
+        tuning = self.tuning.get(method) if axis == "classification" else None
+        searched = {name: search.model_dump(mode="json") for name, search in entry.search.items()}
         return {
             **entry.parameters,
             **entry.profiles.get(self.training, {}),
             **self.methods.get(axis, {}).get(method, {}),
+            **({TUNING: {**tuning.model_dump(mode="json"), "search": searched}} if tuning is not None else {}),
         }
 
 
@@ -440,6 +475,20 @@ def _check_methods(study: Study, path: Path, registry: Registry) -> None:
                         f"{name!r} needs ground truth, and this study has none.",
                         "Leave it out, or name recordings.ground_truth.",
                     )
+                if study.pretrained.goes_without(method.pretrained):
+                    raise ConfigError(
+                        where,
+                        f"{name!r} starts from weights, and pretrained.{method.pretrained}.source is `none`.",
+                        "Leave it out, or say where its weights come from.",
+                    )
+    for name in study.tuning:
+        where = f"{path}: tuning.{name}"
+        if not registry.get("classification", name, where=where).search:
+            raise ConfigError(
+                where,
+                "configs/methods/classification.yaml says of no parameter of it what to choose from.",
+                "Add `search` to its entry there, or leave tuning off.",
+            )
     for axis, overrides in study.methods.items():
         for name, parameters in overrides.items():
             where = f"{path}: methods.{axis}.{name}"

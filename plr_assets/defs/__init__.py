@@ -25,6 +25,7 @@ ASSETS: tuple[StageAsset, ...] = (
     data_import.cohort_split,
     pretrained.moment_weights,
     pretrained.units_weights,
+    pretrained.tabpfn_weights,
     outlier_detection.detectors,
     outlier_detection.outlier_scores,
     outlier_detection.outlier_masks,

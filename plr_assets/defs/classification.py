@@ -10,10 +10,11 @@ from typing import Any
 
 from plr_assets.defs.data_import import cohort_split
 from plr_assets.defs.featurization import features
+from plr_assets.defs.pretrained import tabpfn_weights, weights_of
 from plr_assets.defs.stages import CLASSIFICATION
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import Task, reads, stage_asset
-from plr_assets.registry import AXES
+from plr_assets.registry import AXES, Search
 from plr_assets.schemas import BOOTSTRAP_CASES, BOOTSTRAP_RESULTS
 
 
@@ -22,7 +23,11 @@ from plr_assets.schemas import BOOTSTRAP_CASES, BOOTSTRAP_RESULTS
     keys=lambda grid: grid.pipelines,
     axes=AXES,
     method_axis="classification",
-    reads=[reads(features, "features_of_cases"), reads(cohort_split, "cases")],
+    reads=[
+        reads(features, "features_of_cases"),
+        reads(cohort_split, "cases"),
+        reads(tabpfn_weights, "weights", weights_of("classification", "tabpfn")),
+    ],
     tables={"bootstrap_results": BOOTSTRAP_RESULTS, "bootstrap_cases": BOOTSTRAP_CASES},
     settings=("bootstrap", "labels"),
     seeded=True,
@@ -35,12 +40,20 @@ def bootstrap_results(task: Task) -> Product:
     """
     from plr_assets.classification.bootstrap import bootstrap
     from plr_assets.classification.resampling import cases_from, resample
+    from plr_assets.classification.tuning import Tuned
 
     cases = cases_from(task.table("cohort_split", "cases"), task.setting("labels"))
     resamples = resample(
         cases["subject"].to_list(), cases["y_true"].to_numpy(), task.setting("bootstrap").iterations, task.seed
     )
-    results = bootstrap(task.table("features", "features_of_cases"), cases, task.make(), resamples)
+    model = task.entry.pretrained
+    start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
+    classifier = task.make(**start)
+    if (tuning := task.tuning) is not None:
+        how = {name: value for name, value in tuning.items() if name != "search"}
+        search = {name: Search.model_validate(candidates) for name, candidates in tuning["search"].items()}
+        classifier = Tuned(method=classifier, search=search, subjects=cases["subject"].to_list(), **how)
+    results = bootstrap(task.table("features", "features_of_cases"), cases, classifier, resamples)
     return Product(
         tables={"bootstrap_results": results, "bootstrap_cases": cases},
         metrics={"auroc": _mean(results["auroc"]), "brier": _mean(results["brier"]), "cases": cases.height},

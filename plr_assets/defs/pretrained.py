@@ -91,3 +91,21 @@ def units_weights(task: Task) -> Product:
     source = task.study.pretrained.units
     path = task.study.resolve(source.path) if source.path else None
     return Product(folders={ARTIFACT: lambda folder: obtain_units(source, path, folder, task.seed)})
+
+
+@stage_asset(
+    PRETRAINED,
+    configuration=_settings("tabpfn"),
+    source=_local_files("tabpfn"),
+    offered=_offered("tabpfn"),
+    kinds=("pytorch", "mlflow"),
+)
+def tabpfn_weights(task: Task) -> Product:
+    """The weights of TabPFN, version 2: the hub's, or a local file's. None are trained here."""
+    from plr_assets.pretrained.tabpfn_weights import obtain_tabpfn
+
+    source = task.study.pretrained.tabpfn
+    path = task.study.resolve(source.path) if source.path else None
+    if source.cache is not None:
+        source = source.model_copy(update={"cache": task.study.resolve(source.cache)})
+    return Product(folders={ARTIFACT: lambda folder: obtain_tabpfn(source, path, folder)})

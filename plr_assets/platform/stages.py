@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.registry import Axis, Method
 from plr_assets.schemas import Table
-from plr_assets.study import Study
+from plr_assets.study import TUNING, Study
 
 if TYPE_CHECKING:
     import polars as pl
@@ -230,7 +230,13 @@ class Task:
         method = self.entry.load()
         if self.asset.seeded and "seed" in getattr(method, "__dataclass_fields__", {}):
             further = {"seed": self.seed, **further}
-        return method(**self.parameters, **further)
+        own = {name: value for name, value in self.parameters.items() if name != TUNING}
+        return method(**own, **further)
+
+    @property
+    def tuning(self) -> Mapping[str, Any] | None:
+        """How this key's method is tuned, and what from; none: it is not."""
+        return self.parameters.get(TUNING)
 
     def _upstream(self, asset: str, artifact: str) -> Reads:
         return next(read for read in self.asset.reads if (read.asset.name, read.artifact) == (asset, artifact))

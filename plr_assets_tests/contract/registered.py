@@ -44,6 +44,7 @@ _QUICK: dict[Axis, dict[str, dict[str, Any]]] = {
         "TimesNet": {"window": 80, "n_layers": 1, "d_model": 4, "d_ffn": 4, "n_kernels": 2, "epochs": 2},
         "MOMENT-finetune": {"epochs": 2},
     },
+    "classification": {"TabM": {"k": 2, "d_block": 8, "d_embedding": 4, "n_bins": 8, "epochs": 40}},
 }
 
 
@@ -85,8 +86,25 @@ def tiny_weights(model: Foundation) -> Path:
         if model == "moment":
             config = moment.moment_config(d_model=16, layers=1, heads=2, d_ff=32)
             moment.save_moment(moment.build_moment(config), config, folder)
+        elif model == "tabpfn":
+            _save_tiny_tabpfn(folder)
         else:
             network = units.UniTS(units.UnitsConfig(d_model=8, e_layers=1, prompt_num=2))
             units_weights.save_units(network, folder, "nothing")
     Origin("nothing: random weights").save(folder)
     return folder
+
+
+def _save_tiny_tabpfn(folder: Path) -> None:
+    """The package's own network, small, and its own file."""
+    import torch
+    from tabpfn.architectures import tabpfn_v2
+    from tabpfn.checkpoint import save_as_safetensors
+
+    from plr_assets.pretrained.tabpfn_weights import WEIGHTS_FILE
+
+    config = {"max_num_classes": 10, "num_buckets": 10, "emsize": 24, "nlayers": 2, "nhead": 2}
+    network = tabpfn_v2.get_architecture(tabpfn_v2.parse_config(config)[0])
+    # As it is built its blocks add nothing, and every case gets the same answer.
+    state = {name: tensor + 0.3 * torch.randn_like(tensor) for name, tensor in network.state_dict().items()}
+    save_as_safetensors({"state_dict": state, "config": config}, folder / WEIGHTS_FILE)

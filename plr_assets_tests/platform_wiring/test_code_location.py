@@ -14,7 +14,7 @@ import plr_assets.definitions
 from plr_assets.defs import ASSETS
 from plr_assets.grid import grid_of
 from plr_assets.paths import project_root
-from plr_assets.study import load_study
+from plr_assets.study import Foundations, TabpfnWeights, load_study
 
 STUDIES = ["demo", "paper"]
 HEAVY = ("torch", "pypots", "momentfm", "catboost", "xgboost", "prophet", "mlflow", "sklearn", "matplotlib", "scipy")
@@ -55,7 +55,10 @@ def test_every_asset_of_the_list_is_offered_under_the_studys_prefix(study: str) 
 @pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset.name)
 def test_every_asset_says_whose_it_is_and_what_it_is(asset: object) -> None:
     declared = next(one for one in ASSETS if one is asset)
-    spec = specs("paper")[declared.name]
+    # with TabPFN, whose weights `paper` goes without
+    whole = load_study("paper").model_copy(update={"pretrained": Foundations()})
+    found = plr_assets.definitions.build_definitions(whole).resolve_all_asset_specs()
+    spec = next(spec for spec in found if spec.key.path[-1] == declared.name)
     assert spec.group_name == declared.stage.name
     assert spec.owners == [declared.stage.owner]
     assert spec.kinds == set(declared.kinds) != set()
@@ -78,7 +81,7 @@ def test_every_table_of_an_asset_shows_its_columns(asset: object) -> None:
 
 def test_what_publishes_a_table_declares_its_schema() -> None:
     without = {asset.name for asset in ASSETS if not asset.tables}
-    models = {"moment_weights", "units_weights", "detectors", "imputers"}
+    models = {"moment_weights", "units_weights", "tabpfn_weights", "detectors", "imputers"}
     pictures, files = {asset.name for asset in ASSETS if asset.stage.name == "figures"}, {"results_database"}
     assert without == models | pictures | files
 
@@ -112,7 +115,15 @@ def test_a_study_has_the_weights_of_the_foundation_models_that_its_methods_start
         one = paper.grids[0].model_copy(update={"outlier_detection": methods, "imputation": ("linear",)})
         study = paper.model_copy(update={"grids": (one,)})
         names = {key.path[-1] for key in plr_assets.definitions.build_definitions(study).resolve_all_asset_keys()}
-        assert names & {"moment_weights", "units_weights"} == expected, methods
+        assert names & {"moment_weights", "units_weights", "tabpfn_weights"} == expected, methods
+
+
+def test_tabpfns_weights_are_there_where_a_study_classifies_with_it() -> None:
+    paper = load_study("paper")
+    for source in ("none", "hub"):
+        study = paper.model_copy(update={"pretrained": Foundations(tabpfn=TabpfnWeights(source=source))})
+        names = {key.path[-1] for key in plr_assets.definitions.build_definitions(study).resolve_all_asset_keys()}
+        assert ("tabpfn_weights" in names) == (source == "hub")
 
 
 def test_a_clinical_study_simulates_nothing() -> None:
