@@ -13,9 +13,11 @@ from plr_assets.defs import (
     featurization,
     figures,
     imputation,
+    models,
     outlier_detection,
     pretrained,
     results,
+    validation,
 )
 from plr_assets.platform.stages import StageAsset
 
@@ -33,7 +35,10 @@ ASSETS: tuple[StageAsset, ...] = (
     imputation.imputed_signals,
     featurization.features,
     classification.bootstrap_results,
+    models.models,
     results.evaluation,
+    validation.confounders,
+    validation.internal_validation,
     *results.STUDY_TABLES,
     results.results_database,
     figures.recording_figures,

@@ -15,6 +15,7 @@ from plr_assets.defs.featurization import features
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import outlier_masks
 from plr_assets.defs.stages import RESULTS
+from plr_assets.defs.validation import confounders, internal_validation
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product
@@ -267,6 +268,72 @@ def probability_distributions(task: Task) -> Product:
     return _study_table(task, "probability_distributions")
 
 
+def _validated(artifact: str) -> Reads:
+    return reads(internal_validation, artifact, _all_pipelines, required=False)
+
+
+@stage_asset(RESULTS, reads=[_validated("uncertainty")], tables={"uncertainty": schemas.UNCERTAINTY}, offered=_labelled)
+def uncertainty(task: Task) -> Product:
+    """How sure the out-of-bag models are of each recording, and how far they disagree: entropy, taken apart."""
+    return _study_table(task, "uncertainty", "internal_validation")
+
+
+@stage_asset(RESULTS, reads=[_validated("stability")], tables={"stability": schemas.STABILITY}, offered=_labelled)
+def stability(task: Task) -> Product:
+    """How far each recording's prediction moves around the model for use when the model learns from other subjects."""
+    return _study_table(task, "stability", "internal_validation")
+
+
+def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+    optimism = table("optimism")
+    other = optimism.drop_nulls("reason")["pipeline"].to_list()
+    reason = (
+        f"{', '.join(other)}: the bootstrap cannot be fitted again, so nothing is said of its models."
+        if other
+        else f"The bootstrap of all {optimism.height} pipelines was fitted again from its seeds."
+    )
+    return Verdict(not other, reason, {"pipelines": float(optimism.height), "not reproduced": float(len(other))})
+
+
+@stage_asset(
+    RESULTS,
+    reads=[_validated("optimism")],
+    tables={"optimism": schemas.OPTIMISM},
+    offered=_labelled,
+    checks=[
+        Check(
+            "bootstrap_reproduced",
+            "Replicates of every pipeline that were fitted again from their seeds predict what the bootstrap holds; not "
+            "so where a bootstrap was logged from outside.",
+            _same_models,
+            blocking=False,
+        )
+    ],
+)
+def optimism(task: Task) -> Product:
+    """What is left of each model's apparent AUROC and Brier score: out of bag, .632, .632+ and Harrell's correction."""
+    return _study_table(task, "optimism", "internal_validation")
+
+
+@stage_asset(
+    RESULTS,
+    reads=[_validated("feature_importance")],
+    tables={"feature_importance": schemas.FEATURE_IMPORTANCE},
+    offered=_labelled,
+)
+def feature_importance(task: Task) -> Product:
+    """How much AUROC each pipeline loses out of bag when a feature is shuffled, beside Shapley values and inflation."""
+    return _study_table(task, "feature_importance", "internal_validation")
+
+
+@stage_asset(
+    RESULTS, reads=[_validated("adjusted_auroc")], tables={"adjusted_auroc": schemas.ADJUSTED_AUROC}, offered=_labelled
+)
+def adjusted_auroc(task: Task) -> Product:
+    """AUROC of each pipeline among cases and controls of like age, beside that of all: what it adds to age."""
+    return _study_table(task, "adjusted_auroc", "internal_validation")
+
+
 STUDY_TABLES: tuple[StageAsset, ...] = (
     essential_metrics,
     predictions,
@@ -274,11 +341,20 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
     calibration_curves,
     dca_curves,
     probability_distributions,
+    uncertainty,
+    stability,
+    optimism,
+    feature_importance,
+    adjusted_auroc,
     outlier_metrics,
     imputation_metrics,
     imputation_comparisons,
     feature_metrics,
 )
+
+
+# `confounders` is measured before the pipelines are validated, so it stands with them.
+DATABASE_SOURCES = (*STUDY_TABLES, confounders)
 
 
 def _database_holds(study: Study, digest: str) -> bool:
@@ -287,7 +363,7 @@ def _database_holds(study: Study, digest: str) -> bool:
 
 @stage_asset(
     RESULTS,
-    reads=[*(reads(table) for table in STUDY_TABLES), _published("essential_metrics")],
+    reads=[*(reads(table) for table in DATABASE_SOURCES), _published("essential_metrics")],
     configuration=lambda _: results_db.SCHEMA_VERSION,
     present=_database_holds,
     offered=_labelled,
@@ -302,7 +378,7 @@ def results_database(task: Task) -> Product:
     sources = task.inputs["evaluation", "essential_metrics"]
     content = results_db.build(
         results_db.database_path(task.study.data_dir),
-        {table.name: task.table(table.name) for table in STUDY_TABLES},
+        {table.name: task.table(table.name) for table in DATABASE_SOURCES},
         study=task.study.name,
         published={str(key): ref.run_id for key, ref in sources.items()},
         missing=task.missing,

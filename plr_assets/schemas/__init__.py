@@ -50,8 +50,28 @@ from plr_assets.schemas.table import (
     Table,
     validate,
 )
+from plr_assets.schemas.validation import (
+    ADJUSTED_AUROC,
+    APPARENT_PREDICTIONS,
+    CONFOUNDER_VALUES,
+    CONFOUNDERS,
+    FEATURE_IMPORTANCE,
+    OPTIMISM,
+    STABILITY,
+    UNCERTAINTY,
+    VALIDATION_TABLES,
+)
 
 __all__ = [
+    "ADJUSTED_AUROC",
+    "APPARENT_PREDICTIONS",
+    "CONFOUNDERS",
+    "CONFOUNDER_VALUES",
+    "FEATURE_IMPORTANCE",
+    "OPTIMISM",
+    "STABILITY",
+    "UNCERTAINTY",
+    "VALIDATION_TABLES",
     "BOOTSTRAP_CASES",
     "BOOTSTRAP_RESULTS",
     "CALIBRATION_CURVES",
