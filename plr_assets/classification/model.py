@@ -83,7 +83,7 @@ class Model:
         if set(names) != set(found):
             raise ContractError(
                 self.schema.pipeline,
-                f"features without {sorted(set(names) - set(found))} and with unknown {sorted(set(found) - set(names))}.",
+                f"features lack {sorted(set(names) - set(found))} and have unknown {sorted(set(found) - set(names))}.",
                 "Featurize with the featurization that the model was fitted on.",
             )
         X = case_matrix(features.select("recording", "subject", *names), features.select("recording"))

@@ -40,7 +40,8 @@ class Replicates:
 
     @property
     def out_of_bag(self) -> NDArray[np.bool_]:
-        return self.counts == 0
+        out: NDArray[np.bool_] = self.counts == 0
+        return out
 
     def departure(self, bootstrap: pl.DataFrame) -> float:
         """The largest difference between these predictions and those that `schemas.BOOTSTRAP_RESULTS` holds of the same

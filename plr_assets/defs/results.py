@@ -303,8 +303,8 @@ def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict
     checks=[
         Check(
             "bootstrap_reproduced",
-            "Replicates of every pipeline that were fitted again from their seeds predict what the bootstrap holds; not "
-            "so where a bootstrap was logged from outside.",
+            "Replicates of every pipeline, fitted again from their seeds, predict what the bootstrap holds. Not so "
+            "where a bootstrap was logged from outside.",
             _same_models,
             blocking=False,
         )

@@ -19,8 +19,8 @@ from plr_assets.evaluation.discrimination import auroc_estimate
 from plr_assets.evaluation.estimate import UNDEFINED, Codes, Estimate, labels_of, subject_codes
 from plr_assets.subject_bootstrap import percentile_interval, subject_weights
 
-# Years between a case and a control of like age. Pupils narrow by about 0.04 mm a year (Winn et al. 1994, IOVS 35:1132),
-# so 5 years are 0.2 mm, less than the spread within an age.
+# Years between a case and a control of like age. Pupils narrow by 0.02 to 0.04 mm a year, by how bright it is (Winn et
+# al. 1994, IOVS 35:1132), so 5 years are at most 0.2 mm, less than the spread within an age.
 AGE_WINDOW = 5.0
 # As for detectors and imputers: a percentile of 1000 draws is known to about a tenth of the interval's width.
 RESAMPLES = 1000

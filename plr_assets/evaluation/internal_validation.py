@@ -203,7 +203,7 @@ def _adjusted(out_of_bag: OutOfBag, confounders: pl.DataFrame, seed: int) -> dic
         out_of_bag.subject,
         seed=seed,
     )
-    (auroc, matched) = (
+    auroc, matched = (
         _ends(name, [value]) for name, value in (("auroc", found.all_pairs), ("auroc_matched", found.matched))
     )
     ends = {name: values[0] for name, values in {**auroc, **matched}.items()}

@@ -47,7 +47,8 @@ def instability(developed: ArrayLike, p: Floats, thresholds: ArrayLike) -> Insta
 
     def mean(rows: NDArray[np.floating] | NDArray[np.bool_]) -> NDArray[np.float64]:
         sums = np.where(known, rows, 0).sum(axis=0)
-        return np.divide(sums, counts, out=np.full(counts.size, np.nan), where=counts > 0)
+        means: NDArray[np.float64] = np.divide(sums, counts, out=np.full(counts.size, np.nan), where=counts > 0)
+        return means
 
     changes = [mean((values >= limit) != (own >= limit)) for limit in limits]
     lower, upper = _quantiles(values, known)

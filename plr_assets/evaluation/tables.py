@@ -16,7 +16,11 @@ _DTYPES = {"string": pl.String, "boolean": pl.Boolean, "int64": pl.Int64, "float
 
 
 def frame_of(table: schemas.Table, constant: Mapping[str, str], columns: Mapping[str, Any]) -> pl.DataFrame:
-    """A frame with the table's columns, in its order and types; NaN becomes missing. `constant`: the same in every row."""
+    """A frame with the table's columns, in its order and types; NaN becomes missing.
+
+    constant   what is the same in every row.
+    columns    name -> one value a row.
+    """
     height = len(next(iter(columns.values())))
     series = {**{name: [value] * height for name, value in constant.items()}, **columns}
     frame = pl.DataFrame({column.name: pl.Series(series[column.name]) for column in table.columns})

@@ -50,7 +50,8 @@ def decompose(p: Floats) -> Uncertainty:
 
     def mean(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         sums = np.where(known, rows, 0.0).sum(axis=0)
-        return np.divide(sums, counts, out=np.full(counts.size, np.nan), where=counts > 0)
+        means: NDArray[np.float64] = np.divide(sums, counts, out=np.full(counts.size, np.nan), where=counts > 0)
+        return means
 
     # a mean may leave 0..1 by rounding, where its entropy would not be defined
     expected = np.clip(mean(values), 0.0, 1.0)

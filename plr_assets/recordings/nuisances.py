@@ -34,8 +34,8 @@ def frame_noise(pupil: NDArray[np.floating], found: NDArray[np.bool_]) -> float:
 def nuisances_of(recordings: Recordings) -> pl.DataFrame:
     """`recording` and the columns `NUISANCES`, a row a recording; NaN where not known.
 
-    age in years; baseline in its unit; blink_rate: losses a minute; dropout_share of all samples; artefact_share: of the
-    samples with a pupil, those that a human rejected, not known where no human looked; noise in % change.
+    age in years; baseline in its unit; blink_rate: losses a minute; dropout_share of all samples; artefact_share: of
+    the samples with a pupil, those that a human rejected, not known where no human looked; noise in % change.
     """
     found = ~recordings.dropout
     minutes = recordings.n_samples / recordings.rate_hz / 60

@@ -12,7 +12,6 @@ _PIPELINE = Column("pipeline", "string", "featurization__outlier__imputation__cl
 _Y_TRUE = Column("y_true", "int64", "1 = positive class", minimum=0, maximum=1)
 _OUT_OF_BAG = Column("n_out_of_bag", "int64", "iterations in which the recording was out of bag", minimum=1)
 _REASON = Column("reason", "string", "why numbers are missing; missing: none are", nullable=True)
-_SCORE = {"nullable": True, "minimum": 0, "maximum": 1}
 
 
 def _number(
@@ -107,7 +106,7 @@ STABILITY = Table(
         RECORDING,
         _Y_TRUE,
         _OUT_OF_BAG,
-        Column("y_prob_model", "float64", "prediction of the model for use, fitted on this recording, too", **_SCORE),
+        _number("y_prob_model", "prediction of the model for use, fitted on this recording, too", None, 0, 1),
         _number("mape", "mean absolute difference of out-of-bag predictions from it", None, 0, 1),
         _number("y_prob_lower", "2.5 % of out-of-bag predictions", None, 0, 1),
         _number("y_prob_upper", "97.5 % of out-of-bag predictions", None, 0, 1),
