@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,45 +12,9 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from plr_assets import schemas
 from plr_assets.evaluation.internal_validation import Refitted, confounder_table, validate_pipeline
 from plr_assets.evaluation.out_of_bag import read_out_of_bag
-from plr_assets_tests.evaluation.conftest import Tables, bootstrap_tables
+from plr_assets_tests.evaluation.conftest import REPLICATES, Tables, bootstrap_tables, refitted_of, values_of
 
 NAME = "simple__LOF__linear__CatBoost"
-R = 12
-
-
-def values_of(cases: pl.DataFrame, age: Any = None) -> pl.DataFrame:
-    rng = np.random.default_rng(3)
-    n = len(cases)
-    column = rng.normal(60, 8, n) if age is None else age
-    return cases.select("recording", "subject", "y_true").with_columns(
-        age=pl.Series(column, dtype=pl.Float64),
-        baseline=pl.Series(rng.normal(40, 5, n)),
-        blink_rate=pl.lit(2.0),
-        dropout_share=pl.Series(rng.random(n)),
-        artefact_share=pl.lit(None, dtype=pl.Float64),
-        noise=pl.Series(rng.random(n)),
-    )
-
-
-def refitted_of(tables: Tables, seed: int = 5) -> Refitted:
-    """Replicates with the stored out-of-bag predictions; in bag they are closer to the truth."""
-    out = read_out_of_bag(*tables, pipeline=NAME)
-    rng = np.random.default_rng(seed)
-    n = out.y.size
-    known = ~np.isnan(out.p[:R])
-    learned = np.clip(0.25 + 0.5 * out.y + rng.normal(0, 0.15, (R, n)), 0, 1)
-    on_all = np.where(known, out.p[:R], learned).astype(np.float64)
-    shuffled = np.stack([on_all, rng.random((R, n))], axis=1)
-    return Refitted(
-        developed=np.clip(0.3 + 0.4 * out.y + rng.normal(0, 0.1, n), 0, 1),
-        counts=np.where(known, 0, rng.integers(1, 4, (R, n))),
-        on_all=on_all,
-        shuffled=shuffled,
-        departure=0.0,
-        features=("idle", "used"),
-        X=rng.normal(size=(n, 2)),
-        contributions=np.column_stack([np.zeros(n), np.full(n, -0.5)]),
-    )
 
 
 def validate(tables: Tables, refitted: Refitted, values: pl.DataFrame | None = None) -> dict[str, pl.DataFrame]:
@@ -99,7 +62,7 @@ def test_optimism_is_of_the_model_for_use_and_of_the_replicates() -> None:
     assert row["brier_optimism"] == pytest.approx(np.mean(briers))
     assert row["auroc_out_of_bag"] <= row["auroc_632plus"] <= row["auroc_632"] <= row["auroc_apparent"]
     assert row["brier_apparent"] <= row["brier_632"] <= row["brier_632plus"] <= row["brier_out_of_bag"]
-    assert (row["n_iterations"], row["n_replicates"], row["reason"]) == (60, R, None)
+    assert (row["n_iterations"], row["n_replicates"], row["reason"]) == (60, REPLICATES, None)
 
 
 def test_importance_names_the_features_in_their_order() -> None:
