@@ -20,8 +20,8 @@ from plr_assets.classification.base import Classes, Classifier, Features
 from plr_assets.classification.resampling import MOST_CASES, Resamples
 from plr_assets.seeds import generator
 
-# Replicates that share one shuffle. Methods that fit replicates together are the faster the more there are; 50
-# replicates then see 5 shuffles of each feature, which average the luck of one.
+# Replicates that share one shuffle. Methods that fit replicates together are the faster the more there are; 100
+# replicates then see 10 shuffles of each feature, which average the luck of one.
 _SHARE_A_SHUFFLE = 10
 
 

@@ -268,22 +268,6 @@ def probability_distributions(task: Task) -> Product:
     return _study_table(task, "probability_distributions")
 
 
-def _validated(artifact: str) -> Reads:
-    return reads(internal_validation, artifact, _all_pipelines, required=False)
-
-
-@stage_asset(RESULTS, reads=[_validated("uncertainty")], tables={"uncertainty": schemas.UNCERTAINTY}, offered=_labelled)
-def uncertainty(task: Task) -> Product:
-    """How sure the out-of-bag models are of each recording, and how far they disagree: entropy, taken apart."""
-    return _study_table(task, "uncertainty", "internal_validation")
-
-
-@stage_asset(RESULTS, reads=[_validated("stability")], tables={"stability": schemas.STABILITY}, offered=_labelled)
-def stability(task: Task) -> Product:
-    """How far each recording's prediction moves around the model for use when the model learns from other subjects."""
-    return _study_table(task, "stability", "internal_validation")
-
-
 def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
     optimism = table("optimism")
     other = optimism.drop_nulls("reason")["pipeline"].to_list()
@@ -295,10 +279,13 @@ def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict
     return Verdict(not other, reason, {"pipelines": float(optimism.height), "not reproduced": float(len(other))})
 
 
+# One asset for five tables: a Dagster run of its own for each would cost more than all that is in them.
 @stage_asset(
     RESULTS,
-    reads=[_validated("optimism")],
-    tables={"optimism": schemas.OPTIMISM},
+    reads=[
+        reads(internal_validation, table.name, _all_pipelines, required=False) for table in schemas.VALIDATION_TABLES
+    ],
+    tables={table.name: table for table in schemas.VALIDATION_TABLES},
     offered=_labelled,
     checks=[
         Check(
@@ -310,28 +297,18 @@ def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict
         )
     ],
 )
-def optimism(task: Task) -> Product:
-    """What is left of each model's apparent AUROC and Brier score: out of bag, .632, .632+ and Harrell's correction."""
-    return _study_table(task, "optimism", "internal_validation")
+def reliability(task: Task) -> Product:
+    """How far the numbers of all published pipelines can be relied on, in five tables.
 
-
-@stage_asset(
-    RESULTS,
-    reads=[_validated("feature_importance")],
-    tables={"feature_importance": schemas.FEATURE_IMPORTANCE},
-    offered=_labelled,
-)
-def feature_importance(task: Task) -> Product:
-    """How much AUROC each pipeline loses out of bag when a feature is shuffled, beside Shapley values and inflation."""
-    return _study_table(task, "feature_importance", "internal_validation")
-
-
-@stage_asset(
-    RESULTS, reads=[_validated("adjusted_auroc")], tables={"adjusted_auroc": schemas.ADJUSTED_AUROC}, offered=_labelled
-)
-def adjusted_auroc(task: Task) -> Product:
-    """AUROC of each pipeline among cases and controls of like age, beside that of all: what it adds to age."""
-    return _study_table(task, "adjusted_auroc", "internal_validation")
+    `uncertainty` and `stability` are of each recording, `optimism` and `adjusted_auroc` of each pipeline,
+    `feature_importance` of each feature.
+    """
+    made = {name: _study_table(task, name, "internal_validation") for name in reliability.tables}
+    return Product(
+        tables={name: product.tables[name] for name, product in made.items()},
+        metrics=made["optimism"].metrics,
+        notes=made["optimism"].notes,
+    )
 
 
 STUDY_TABLES: tuple[StageAsset, ...] = (
@@ -341,11 +318,7 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
     calibration_curves,
     dca_curves,
     probability_distributions,
-    uncertainty,
-    stability,
-    optimism,
-    feature_importance,
-    adjusted_auroc,
+    reliability,
     outlier_metrics,
     imputation_metrics,
     imputation_comparisons,
@@ -353,8 +326,13 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
 )
 
 
-# `confounders` is measured before the pipelines are validated, so it stands with them.
-DATABASE_SOURCES = (*STUDY_TABLES, confounders)
+# What the database holds: artifact -> the asset that publishes it.
+DATABASE_SOURCES = {
+    name: asset
+    for asset in (*STUDY_TABLES, confounders)
+    for name, table in asset.tables.items()
+    if table in schemas.DATABASE_TABLES
+}
 
 
 def _database_holds(study: Study, digest: str) -> bool:
@@ -363,7 +341,7 @@ def _database_holds(study: Study, digest: str) -> bool:
 
 @stage_asset(
     RESULTS,
-    reads=[*(reads(table) for table in DATABASE_SOURCES), _published("essential_metrics")],
+    reads=[*(reads(asset, name) for name, asset in DATABASE_SOURCES.items()), _published("essential_metrics")],
     configuration=lambda _: results_db.SCHEMA_VERSION,
     present=_database_holds,
     offered=_labelled,
@@ -378,7 +356,7 @@ def results_database(task: Task) -> Product:
     sources = task.inputs["evaluation", "essential_metrics"]
     content = results_db.build(
         results_db.database_path(task.study.data_dir),
-        {table.name: task.table(table.name) for table in DATABASE_SOURCES},
+        {name: task.table(asset.name, name) for name, asset in DATABASE_SOURCES.items()},
         study=task.study.name,
         published={str(key): ref.run_id for key, ref in sources.items()},
         missing=task.missing,
