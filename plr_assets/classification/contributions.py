@@ -34,9 +34,11 @@ def _(classifier: LogisticRegression, X: Features) -> NDArray[np.float64]:
 
 
 @contributions.register
-def _(classifier: CatBoost, X: Features) -> NDArray[np.float64]:
+def _(classifier: CatBoost, X: Features) -> NDArray[np.float64] | None:
     from catboost import Pool
 
+    if classifier.posterior_sampling:
+        return None  # the prediction is a mean over parts of the model, which TreeSHAP of the whole does not explain
     values = classifier.model_.get_feature_importance(Pool(X), type="ShapValues", thread_count=1)
     return np.asarray(values[:, :-1], dtype=np.float64)  # the last column is the mean prediction
 
@@ -45,5 +47,5 @@ def _(classifier: CatBoost, X: Features) -> NDArray[np.float64]:
 def _(classifier: XGBoost, X: Features) -> NDArray[np.float64]:
     from xgboost import DMatrix
 
-    values = classifier.model_.get_booster().predict(DMatrix(X, nthread=1), pred_contribs=True)
+    values = classifier.model_.predict(DMatrix(X, nthread=1), pred_contribs=True)
     return np.asarray(values[:, :-1], dtype=np.float64)

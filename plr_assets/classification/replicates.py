@@ -3,8 +3,8 @@
 Belongs here: refitting them from the stored draws and the study's seed, because no replicate is kept. Does not belong
 here: what is concluded from their predictions (`evaluation`).
 
-A case with a shuffled feature, or a case that was drawn, is put to a replicate as one more row that is never drawn. So
-`Classifier.out_of_bag` answers for it, whichever way the method fits its replicates, and it cannot reach a fit.
+Replicates are fitted one by one (`Classifier.fit_resample`), but for methods that are quick only together: there, what
+is asked joins the cases as rows that are never drawn, so that `Classifier.out_of_bag` answers for them.
 """
 
 from __future__ import annotations
@@ -66,26 +66,59 @@ def refit(classifier: Classifier, X: Features, y: Classes, resamples: Resamples,
     study's seed, the same for all pipelines.
     """
     n, features = X.shape
-    on_all = np.empty((len(resamples), n))
-    shuffled = np.empty((len(resamples), features, n))
-    # indices of cases are uint16: the cases, the cases again, and as many shuffled copies as there is room for
-    at_once = max(1, MOST_CASES // n - 2)
+    answers = np.empty((len(resamples), 1 + features, n))
     for first in range(0, len(resamples), _SHARE_A_SHUFFLE):
         chunk = slice(first, first + _SHARE_A_SHUFFLE)
-        draw = generator(resamples.seed, "permutation", str(first))
-        copies = _with_one_shuffled(X, draw)
-        for start in range(0, max(features, 1), at_once):
-            block = copies[start : start + at_once]
-            asked = np.vstack([X, X, *block])
-            counts = np.zeros((len(resamples.counts[chunk]), len(asked)), dtype=np.int64)
-            counts[:, :n] = resamples.counts[chunk]
-            answers = classifier.out_of_bag(
-                asked, np.tile(y, len(asked) // n), Resamples(counts, resamples.seed), seeds[chunk]
-            )
-            for row, predicted in enumerate(answers, start=first):
-                further = predicted[-(len(asked) - n) :].reshape(-1, n)
-                on_all[row], shuffled[row, start : start + len(block)] = further[0], further[1:]
-    return Replicates(resamples.counts, on_all, shuffled)
+        asked = [X, *_with_one_shuffled(X, generator(resamples.seed, "permutation", str(first)))]
+        counts = Resamples(resamples.counts[chunk], resamples.seed)
+        ask = _together if _is_quick_together_only(classifier) else _one_by_one
+        answers[chunk] = ask(classifier, X, y, counts, seeds=seeds[chunk], asked=asked)
+    return Replicates(resamples.counts, answers[:, 0], answers[:, 1:])
+
+
+def _is_quick_together_only(classifier: Classifier) -> bool:
+    """Whether the method fits many replicates as one problem, and knows nothing better for one than `fit`: networks."""
+    kind = type(classifier)
+    return kind.out_of_bag is not Classifier.out_of_bag and kind.fit_resample is Classifier.fit_resample
+
+
+def _one_by_one(
+    classifier: Classifier,
+    X: Features,
+    y: Classes,
+    resamples: Resamples,
+    *,
+    seeds: Sequence[int],
+    asked: list[Features],
+) -> NDArray[np.float64]:
+    """(len(resamples), len(asked), n) probability of class 1."""
+    rows, shape = np.vstack(asked), (len(asked), len(X))
+    fitted = (classifier.fit_resample(X, y, counts, seed) for counts, seed in zip(resamples.counts, seeds, strict=True))
+    return np.array([replicate.predict_proba(rows)[:, 1].reshape(shape) for replicate in fitted])
+
+
+def _together(
+    classifier: Classifier,
+    X: Features,
+    y: Classes,
+    resamples: Resamples,
+    *,
+    seeds: Sequence[int],
+    asked: list[Features],
+) -> NDArray[np.float64]:
+    """The same by `out_of_bag`: what is asked is put behind the cases as rows that are never drawn."""
+    n, answers = len(X), np.empty((len(resamples), len(asked), len(X)))
+    at_once = max(1, MOST_CASES // n - 1)  # indices of cases are uint16
+    for start in range(0, len(asked), at_once):
+        block = asked[start : start + at_once]
+        rows = np.vstack([X, *block])
+        counts = np.zeros((len(resamples), len(rows)), dtype=np.int64)
+        counts[:, :n] = resamples.counts
+        copies = np.tile(y, len(rows) // n)
+        predicted = classifier.out_of_bag(rows, copies, Resamples(counts, resamples.seed), seeds)
+        for row, of_replicate in enumerate(predicted):
+            answers[row, start : start + len(block)] = of_replicate[-len(block) * n :].reshape(len(block), n)
+    return answers
 
 
 def _with_one_shuffled(X: Features, draw: np.random.Generator) -> list[Features]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -66,8 +67,19 @@ def test_a_bootstrap_of_another_seed_is_told_apart() -> None:
     assert _refit(classifier, first).departure(stored) > 1e-3
 
 
-def test_every_case_is_asked_intact_and_with_each_feature_shuffled() -> None:
-    found = _refit(FirstFeature())
+@dataclass(eq=False, kw_only=True)
+class Single(FirstFeature):
+    """The same, of those that are fitted one by one."""
+
+    def fit_resample(self, X: Features, y: Classes, counts: np.ndarray, seed: int) -> Self:
+        return super().fit_resample(X, y, counts, seed)
+
+
+@pytest.mark.parametrize("kind", [FirstFeature, Single])
+def test_every_case_is_asked_intact_and_with_each_feature_shuffled(kind: type[FirstFeature]) -> None:
+    classifier = kind()
+    found = _refit(classifier)
+    assert bool(classifier.asked) == (kind is FirstFeature), "together where that is the quick way"
     said = 1 / (1 + np.exp(-X[:, 0]))
     assert found.on_all == pytest.approx(np.tile(said, (14, 1)))
     assert found.shuffled.shape == (14, 4, 40)
@@ -93,10 +105,22 @@ def test_shuffles_differ_between_groups_of_replicates_and_repeat_with_the_seed()
     assert not np.array_equal(once.shuffled[0], once.shuffled[10])
 
 
+@pytest.mark.parametrize("name", implemented("classification"))
+def test_replicates_say_the_same_one_by_one_and_together(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked reaches no fit: not as one more row of weight 0, not by rounding worth the name."""
+    classifier, few = construct("classification", name), Resamples(DRAWN.counts[:2], DRAWN.seed)
+    found = []
+    for together in (False, True):
+        monkeypatch.setattr(replicates, "_is_quick_together_only", lambda _classifier, is_so=together: is_so)
+        found.append(_refit(classifier, few))
+    assert found[0].on_all == pytest.approx(found[1].on_all, abs=1e-4)
+    assert found[0].shuffled == pytest.approx(found[1].shuffled, abs=1e-4)
+
+
 def test_more_features_than_fit_at_once_are_asked_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Indices are uint16: embeddings of hundreds of cases do not fit into one question."""
     whole = _refit(FirstFeature())
-    monkeypatch.setattr(replicates, "MOST_CASES", 40 * 5)  # the cases, the cases again, three shuffled copies
+    monkeypatch.setattr(replicates, "MOST_CASES", 40 * 4)  # the cases, and three copies that are asked
     in_blocks = _refit(FirstFeature())
     assert np.array_equal(in_blocks.shuffled, whole.shuffled)
     assert np.array_equal(in_blocks.on_all, whole.on_all)
@@ -115,6 +139,8 @@ def test_contributions_add_up_to_the_log_odds(name: str) -> None:
 
 def test_a_method_without_an_exact_algorithm_has_no_contributions() -> None:
     assert contributions(FirstFeature().fit(X, Y), X) is None
+    ensemble = construct("classification", "CatBoost", posterior_sampling=True)
+    assert contributions(ensemble.fit(X, Y), X) is None
 
 
 def test_a_departure_is_the_largest_of_all() -> None:
