@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plr_assets.featurization.windowed import WindowedFeatures
-from plr_assets.recordings.lights import runs
+from plr_assets.recordings.nuisances import frame_noise, losses
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
 from plr_assets.recordings.simulator.recordings import on_the_grid as simulated_on_the_grid
 from plr_assets.recordings.table import Recordings
@@ -78,9 +78,8 @@ def from_nuisances(cohort: Sequence[SimulatedRecording]) -> Rows:
     """Baseline size, blink rate and frame noise: what no disease may change."""
     rows = []
     for recording in cohort:
-        good = recording.pupil > 0
-        second = np.abs(np.diff(recording.pupil, 2))[good[:-2] & good[1:-1] & good[2:]]
-        rows.append([recording.subject.size_px, float(len(runs(~good))), float(np.median(second))])
+        found = recording.pupil > 0
+        rows.append([recording.subject.size_px, float(losses(found)), frame_noise(recording.pupil, found)])
     return np.array(rows)
 
 

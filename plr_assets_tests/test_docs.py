@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 from plr_assets import schemas
 from plr_assets.cli.app import app
 from plr_assets.defs import ASSETS
+from plr_assets.evaluation.internal_validation import confounder_table, validate_pipeline
 from plr_assets.evaluation.report import evaluate_pipeline
 from plr_assets.featurization.coverage import feature_coverage
 from plr_assets.featurization.scoring import score_features
@@ -38,7 +39,7 @@ from plr_assets.platform import results_db
 from plr_assets.registry import AXES, Method, load_registry
 from plr_assets.study import Study, load_study
 from plr_assets_tests.builders import make_recordings
-from plr_assets_tests.evaluation.conftest import bootstrap_tables
+from plr_assets_tests.evaluation.conftest import bootstrap_tables, refitted_of, values_of
 
 ROOT = project_root()
 ARCHITECTURE, CONFIGURATION, DATABASE = (
@@ -245,17 +246,24 @@ def test_every_environment_variable_that_is_read_is_documented() -> None:
 def database(tmp_path: Path) -> Path:
     """`data/demo/results.duckdb` with three pipelines, below the test's folder."""
     grid = grid_of(load_study("demo"))
-    tables: dict[str, list[Any]] = {table.name: [] for table in schemas.EVALUATION_TABLES}
+    tables: dict[str, list[Any]] = {
+        table.name: [] for table in (*schemas.EVALUATION_TABLES, *schemas.VALIDATION_TABLES)
+    }
     pipelines = [key for key in grid.pipelines if (key.imputation, key.classification) == ("linear", "CatBoost")]
     for seed, key in enumerate(pipelines):
         results, cases = bootstrap_tables(seed=1, probability=None if seed else 0.4)
-        parts = _evaluated(key, results, cases)
+        values = values_of(cases)
+        refitted = refitted_of((results, cases))
+        parts = {
+            **_evaluated(key, results, cases),
+            **validate_pipeline(results, cases, refitted, values, pipeline=str(key), seed=0),
+        }
         for name, frame in parts.items():
             tables[name].append(frame)
     path = tmp_path / "data" / "demo" / "results.duckdb"
     published = {str(key): f"{index:032x}" for index, key in enumerate(pipelines)}
     frames = {name: pl.concat(parts) for name, parts in tables.items()} | {"outlier_metrics": _detection()}
-    frames |= _imputation()
+    frames |= _imputation() | {"confounders": confounder_table(values)}
     results_db.build(path, frames, study="demo", published=published, missing=["simple__LOF__linear__TabPFN"])
     return path
 

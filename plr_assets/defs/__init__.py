@@ -13,9 +13,11 @@ from plr_assets.defs import (
     featurization,
     figures,
     imputation,
+    models,
     outlier_detection,
     pretrained,
     results,
+    validation,
 )
 from plr_assets.platform.stages import StageAsset
 
@@ -35,7 +37,10 @@ ASSETS: tuple[StageAsset, ...] = (
     featurization.features,
     featurization.feature_catalog,
     classification.bootstrap_results,
+    models.models,
     results.evaluation,
+    validation.confounders,
+    validation.internal_validation,
     *results.STUDY_TABLES,
     results.results_database,
     figures.recording_figures,

@@ -15,6 +15,7 @@ from plr_assets.defs.featurization import features
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import outlier_masks
 from plr_assets.defs.stages import RESULTS
+from plr_assets.defs.validation import confounders, internal_validation
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product
@@ -267,6 +268,49 @@ def probability_distributions(task: Task) -> Product:
     return _study_table(task, "probability_distributions")
 
 
+def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+    optimism = table("optimism")
+    other = optimism.drop_nulls("reason")["pipeline"].to_list()
+    reason = (
+        f"{', '.join(other)}: the bootstrap cannot be fitted again, so nothing is said of its models."
+        if other
+        else f"The bootstrap of all {optimism.height} pipelines was fitted again from its seeds."
+    )
+    return Verdict(not other, reason, {"pipelines": float(optimism.height), "not reproduced": float(len(other))})
+
+
+# One asset for five tables: a Dagster run of its own for each would cost more than all that is in them.
+@stage_asset(
+    RESULTS,
+    reads=[
+        reads(internal_validation, table.name, _all_pipelines, required=False) for table in schemas.VALIDATION_TABLES
+    ],
+    tables={table.name: table for table in schemas.VALIDATION_TABLES},
+    offered=_labelled,
+    checks=[
+        Check(
+            "bootstrap_reproduced",
+            "Replicates of every pipeline, fitted again from their seeds, predict what the bootstrap holds. Not so "
+            "where a bootstrap was logged from outside.",
+            _same_models,
+            blocking=False,
+        )
+    ],
+)
+def reliability(task: Task) -> Product:
+    """How far the numbers of all published pipelines can be relied on, in five tables.
+
+    `uncertainty` and `stability` are of each recording, `optimism` and `adjusted_auroc` of each pipeline,
+    `feature_importance` of each feature.
+    """
+    made = {name: _study_table(task, name, "internal_validation") for name in reliability.tables}
+    return Product(
+        tables={name: product.tables[name] for name, product in made.items()},
+        metrics=made["optimism"].metrics,
+        notes=made["optimism"].notes,
+    )
+
+
 STUDY_TABLES: tuple[StageAsset, ...] = (
     essential_metrics,
     predictions,
@@ -274,11 +318,21 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
     calibration_curves,
     dca_curves,
     probability_distributions,
+    reliability,
     outlier_metrics,
     imputation_metrics,
     imputation_comparisons,
     feature_metrics,
 )
+
+
+# What the database holds: artifact -> the asset that publishes it.
+DATABASE_SOURCES = {
+    name: asset
+    for asset in (*STUDY_TABLES, confounders)
+    for name, table in asset.tables.items()
+    if table in schemas.DATABASE_TABLES
+}
 
 
 def _database_holds(study: Study, digest: str) -> bool:
@@ -287,7 +341,7 @@ def _database_holds(study: Study, digest: str) -> bool:
 
 @stage_asset(
     RESULTS,
-    reads=[*(reads(table) for table in STUDY_TABLES), _published("essential_metrics")],
+    reads=[*(reads(asset, name) for name, asset in DATABASE_SOURCES.items()), _published("essential_metrics")],
     configuration=lambda _: results_db.SCHEMA_VERSION,
     present=_database_holds,
     offered=_labelled,
@@ -302,7 +356,7 @@ def results_database(task: Task) -> Product:
     sources = task.inputs["evaluation", "essential_metrics"]
     content = results_db.build(
         results_db.database_path(task.study.data_dir),
-        {table.name: task.table(table.name) for table in STUDY_TABLES},
+        {name: task.table(asset.name, name) for name, asset in DATABASE_SOURCES.items()},
         study=task.study.name,
         published={str(key): ref.run_id for key, ref in sources.items()},
         missing=task.missing,

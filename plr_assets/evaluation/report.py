@@ -26,6 +26,7 @@ from plr_assets.evaluation.discrimination import auroc_estimate, auroc_rows, mea
 from plr_assets.evaluation.estimate import Estimate
 from plr_assets.evaluation.out_of_bag import OutOfBag, read_out_of_bag
 from plr_assets.evaluation.overall import brier_rows, scaled_brier
+from plr_assets.evaluation.tables import frame_of
 from plr_assets.evaluation.utility import decision_curve, net_benefit
 
 NET_BENEFIT_PERCENT = (5, 10, 15, 20)
@@ -88,7 +89,9 @@ def evaluate_pipeline(
         },
         "probability_distributions": _histogram(y, p),
     }
-    return {table.name: _frame(table, pipeline, columns[table.name]) for table in schemas.EVALUATION_TABLES}
+    return {
+        table.name: frame_of(table, {"pipeline": pipeline}, columns[table.name]) for table in schemas.EVALUATION_TABLES
+    }
 
 
 def _metrics(out_of_bag: OutOfBag, p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | int]:
@@ -129,13 +132,3 @@ def _histogram(y: np.ndarray[Any, np.dtype[np.bool_]], p: np.ndarray[Any, np.dty
         "bin_end": np.tile(borders[1:], 2),
         "n": np.concatenate(counts),
     }
-
-
-def _frame(table: schemas.Table, pipeline: str, columns: Mapping[str, Any]) -> pl.DataFrame:
-    """A frame with the table's columns, in its order and types; NaN becomes missing."""
-    dtypes = {"string": pl.String, "boolean": pl.Boolean, "int64": pl.Int64, "float64": pl.Float64}
-    height = len(next(iter(columns.values())))
-    series = {"pipeline": [pipeline] * height, **columns}
-    frame = pl.DataFrame({column.name: pl.Series(series[column.name]) for column in table.columns})
-    frame = frame.cast({column.name: dtypes[column.dtype] for column in table.columns})
-    return frame.with_columns(pl.col(pl.Float64).fill_nan(None))

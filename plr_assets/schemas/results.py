@@ -12,6 +12,7 @@ from plr_assets.schemas.signals import (
     OUTLIER_METRICS,
 )
 from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
+from plr_assets.schemas.validation import CONFOUNDERS, VALIDATION_TABLES
 
 _PIPELINE = Column("pipeline", "string", "featurization__outlier__imputation__classifier")
 
@@ -214,6 +215,8 @@ EVALUATION_TABLES = (
 # The tables of the results database.
 DATABASE_TABLES = (
     *EVALUATION_TABLES,
+    *VALIDATION_TABLES,
+    CONFOUNDERS,
     OUTLIER_METRICS,
     IMPUTATION_METRICS,
     IMPUTATION_COMPARISONS,

@@ -19,6 +19,7 @@ from plr_assets.classification.bootstrap import as_seed_dict
 from plr_assets.classification.catboost import CatBoost
 from plr_assets.cli import main
 from plr_assets.definitions import build_definitions
+from plr_assets.defs.results import DATABASE_SOURCES
 from plr_assets.errors import RecordingError
 from plr_assets.grid import grid_of
 from plr_assets.imputation.base import Reconstruction
@@ -29,6 +30,7 @@ from plr_assets.platform.contract import Contract
 from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
 from plr_assets.platform.results_db import database_path, opened, read_table
 from plr_assets.platform.runner import AssetOutcome, summary
+from plr_assets.recordings.nuisances import NUISANCES
 from plr_assets.recordings.table import Mask, Recordings
 from plr_assets.registry import AXES
 from plr_assets.schemas import DATABASE_TABLES
@@ -90,12 +92,15 @@ def test_the_database_holds_a_row_a_pipeline_and_the_rows_of_the_published_table
     assert missing_pipelines(study) == []
     contract = Contract("trial")
     for table in DATABASE_TABLES:
-        run = contract.latest(table.name, table.name)
+        source = DATABASE_SOURCES[table.name].name
+        run = contract.latest(source, source)
         assert run is not None
         found = read_table(path, table.name)
         assert found.height == run.artifacts[table.name].rows
         if "pipeline" in found.columns:
             assert set(found["pipeline"]) == pipelines
+        elif "confounder" in found.columns:
+            assert set(found["confounder"]) == set(NUISANCES)
         elif "method" in found.columns:
             assert set(found["method"]) == {str(key) for key in grid_of(study).outlier_masks}
         else:

@@ -57,6 +57,7 @@ def test_before_the_first_run_nothing_is_done_and_what_needs_input_is_blocked_by
     tables = {"essential_metrics", "predictions", "roc_curves", "calibration_curves", "dca_curves"}
     tables |= {"probability_distributions", "outlier_metrics", "imputation_metrics", "feature_metrics"}
     tables.add("imputation_comparisons")
+    tables |= {"reliability"}
     assert {asset for asset, _ in can_start} == {"device_files"} | tables
     assert plans["outlier_masks", "LOF"].blocked == (
         "recordings",
@@ -78,7 +79,7 @@ def test_after_a_run_everything_is_done_and_exported(finished: Lab) -> None:
         (methods("outlier_detection", "LOF", n_neighbors=50), [("detectors", "LOF")]),
         (methods("featurization", "simple", colours=["blue"]), [("features", key) for key in FEATURES]),
         ({"gaps": {"longest_s": 0.5}}, [("features", key) for key in FEATURES]),
-        (methods("classification", "XGBoost", **TREES, max_depth=3), [("bootstrap_results", ONE)]),
+        (methods("classification", "XGBoost", **TREES, max_depth=3), [("bootstrap_results", ONE), ("models", ONE)]),
         ({"labels": ["glaucoma", "control"]}, [("recordings", "recordings")]),
         ({"baseline": {"before": "blue", "window_s": [-4, 0]}}, [("device_files", "device_files")]),
         ({"seed": 8}, [("device_files", "device_files")]),
@@ -145,7 +146,7 @@ def test_a_pipeline_that_is_added_leaves_the_others_alone(finished: Lab) -> None
     extra = {**TRIAL["grids"][1], "outlier_detection": ["pupil-gt"], "classification": ["XGBoost"]}
     study = finished.study(grids=[*TRIAL["grids"], extra])
     added = "simple__pupil-gt__linear__XGBoost"
-    assert to_do(finished.plans(study)) == descendants(study, ("bootstrap_results", added))
+    assert to_do(finished.plans(study)) == descendants(study, ("bootstrap_results", added), ("models", added))
 
 
 def append_a_byte(path: Path) -> None:
