@@ -18,7 +18,7 @@ from plr_assets.classification.matrix import case_matrix
 from plr_assets.classification.replicates import refit, resamples_of
 from plr_assets.classification.resampling import Resamples, resample
 from plr_assets_tests.builders import make_features
-from plr_assets_tests.contract.registered import construct, implemented
+from plr_assets_tests.contract.registered import construct, implemented, start
 
 FEATURES, CASES = make_features(40)
 X, Y = case_matrix(FEATURES, CASES), CASES["y_true"].to_numpy()
@@ -54,7 +54,7 @@ def test_the_draws_are_read_from_the_table_in_the_order_of_iterations() -> None:
 
 @pytest.mark.parametrize("name", implemented("classification"))
 def test_seed_and_parameters_rebuild_what_the_bootstrap_predicted(name: str) -> None:
-    classifier = construct("classification", name)
+    classifier = construct("classification", name, **start("classification", name))
     stored = bootstrap(FEATURES, CASES, classifier, DRAWN)
     first = resamples_of(stored, len(CASES), DRAWN.seed, 3)
     assert _refit(classifier, first).departure(stored) < 1e-4
@@ -108,7 +108,10 @@ def test_shuffles_differ_between_groups_of_replicates_and_repeat_with_the_seed()
 @pytest.mark.parametrize("name", implemented("classification"))
 def test_replicates_say_the_same_one_by_one_and_together(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked reaches no fit: not as one more row of weight 0, not by rounding worth the name."""
-    classifier, few = construct("classification", name), Resamples(DRAWN.counts[:2], DRAWN.seed)
+    classifier, few = (
+        construct("classification", name, **start("classification", name)),
+        Resamples(DRAWN.counts[:2], DRAWN.seed),
+    )
     found = []
     for together in (False, True):
         monkeypatch.setattr(replicates, "_is_quick_together_only", lambda _classifier, is_so=together: is_so)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -195,14 +194,3 @@ def test_predictions_keep_the_stored_precision(make_tables: Make) -> None:
     row = bootstrap.row(5, named=True)
     assert out_of_bag.p[5, row["test_indices"]].tolist() == row["y_prob"]
     assert np.isnan(np.delete(out_of_bag.p[5], row["test_indices"])).all()
-
-
-def test_the_published_size_is_evaluated_in_a_tenth_of_a_second(make_tables: Make) -> None:
-    bootstrap, cases = make_tables(events=56, controls=152, iterations=1000)
-    evaluate(bootstrap, cases)  # the first call imports statsmodels
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        evaluate(bootstrap, cases)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.2  # 50 ms measured; doubled twice, because the machine that tests is shared
