@@ -15,14 +15,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from plr_assets.evaluation.estimate import (
-    UNDEFINED,
+    CONSTANT,
+    NONE_EXPECTED,
+    ONE_CLASS,
+    ONE_SUBJECT,
+    SEPARATED,
     Codes,
     Estimate,
     Labels,
+    equal_groups,
     labels_and_probabilities,
     one_recording_each,
     subject_codes,
+    undefined,
     wald,
+    without_interval,
 )
 
 # Probabilities are clipped to this before taking logits: a single p = 0 would otherwise be infinitely influential.
@@ -40,8 +47,8 @@ def calibration_slope(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = N
     labels, values = labels_and_probabilities(y, p)
     codes = subject_codes(subjects, labels.size)
     x = _logit(values)
-    if not _overlap(x, labels):
-        return UNDEFINED
+    if reason := _no_slope(x, labels):
+        return undefined(reason)
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
@@ -51,8 +58,10 @@ def calibration_slope(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = N
     elif codes.max() > 0:
         result = model.fit(cov_type="cluster", cov_kwds={"groups": codes})
     else:
-        return Estimate(float(model.fit().params[1]), np.nan, np.nan)
-    return wald(float(result.params[1]), float(result.bse[1])) if result.converged else UNDEFINED
+        return without_interval(float(model.fit().params[1]), ONE_SUBJECT)
+    if not result.converged:
+        return undefined("the likelihood has no maximum that was found")
+    return wald(float(result.params[1]), float(result.bse[1]))
 
 
 def calibration_in_the_large(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
@@ -63,7 +72,7 @@ def calibration_in_the_large(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | N
     labels, values = labels_and_probabilities(y, p)
     codes = subject_codes(subjects, labels.size)
     if labels.all() or not labels.any():
-        return UNDEFINED
+        return undefined(ONE_CLASS)
     from scipy.optimize import brentq
     from scipy.special import expit, logit
 
@@ -76,6 +85,8 @@ def calibration_in_the_large(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | N
     information = np.sum(fitted * (1 - fitted))
     if one_recording_each(codes):
         return wald(shift, 1 / np.sqrt(information))
+    if codes.max() == 0:
+        return without_interval(float(shift), ONE_SUBJECT)
     return wald(shift, np.sqrt(_cluster_variance(labels - fitted, codes)) / information)
 
 
@@ -89,10 +100,12 @@ def observed_expected(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = N
     codes = subject_codes(subjects, labels.size)
     observed, expected = float(labels.sum()), float(values.sum())
     if expected == 0:
-        return UNDEFINED
+        return undefined(NONE_EXPECTED)
     ratio = observed / expected
     if labels.all() or not labels.any():
-        return Estimate(ratio, np.nan, np.nan)
+        return without_interval(ratio, ONE_CLASS)
+    if codes.max() == 0:
+        return without_interval(ratio, ONE_SUBJECT)
     if one_recording_each(codes):
         variance = (1 - labels.mean()) / observed
     else:
@@ -120,13 +133,11 @@ def calibration_curve(
     groups differ in size and some are left out. Repeated recordings of a subject in a group count as one in the
     interval (as if fully correlated, which is the cautious end).
     """
-    from scipy.stats import rankdata
     from statsmodels.stats.proportion import proportion_confint
 
     labels, values = labels_and_probabilities(y, p)
     codes = subject_codes(subjects, labels.size)
-    place = np.floor(groups * (rankdata(values) - 0.5) / labels.size).astype(np.intp)
-    group = np.unique(place, return_inverse=True)[1]
+    group = equal_groups(values, groups)
     n = np.bincount(group)
     share = np.bincount(group, weights=labels) / n
     n_subjects = np.bincount(np.unique(np.column_stack([group, codes]), axis=0)[:, 0])
@@ -147,10 +158,12 @@ def _cluster_variance(residuals: NDArray[np.float64], codes: Codes) -> float:
     return float(sums.size / (sums.size - 1) * np.sum(sums**2)) if sums.size > 1 else float("nan")
 
 
-def _overlap(x: NDArray[np.float64], y: Labels) -> bool:
-    """Whether a slope exists: both classes there, and neither lies wholly at or beyond the other (Albert & Anderson
-    1984, Biometrika 71:1, for one covariate)."""
+def _no_slope(x: NDArray[np.float64], y: Labels) -> str:
+    """Why no finite slope exists, or "": a class is missing, or one lies wholly at or beyond the other (Albert &
+    Anderson 1984, Biometrika 71:1, for one covariate)."""
     if y.all() or not y.any():
-        return False
+        return ONE_CLASS
+    if x.min() == x.max():
+        return CONSTANT
     cases, controls = x[y], x[~y]
-    return bool(controls.max() > cases.min() and cases.max() > controls.min())
+    return "" if controls.max() > cases.min() and cases.max() > controls.min() else SEPARATED

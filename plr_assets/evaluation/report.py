@@ -101,7 +101,7 @@ def _metrics(out_of_bag: OutOfBag, p: np.ndarray[Any, np.dtype[np.float64]]) -> 
     mean_brier = float(brier_rows(y, out_of_bag.p, known).mean())
     benefits = net_benefit(y, p, np.array(NET_BENEFIT_PERCENT) / 100)
     return {
-        **_spread("auroc", mean_auroc_estimate(y, out_of_bag.p, subject)),
+        **_spread("auroc", mean_auroc_estimate(y, out_of_bag.p, subject, out_of_bag.drawn)),
         "auroc_resample_lower": float(lower),
         "auroc_resample_upper": float(upper),
         **_spread("auroc_bagged", auroc_estimate(y, p, subject)),

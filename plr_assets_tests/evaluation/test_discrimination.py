@@ -198,7 +198,10 @@ def test_what_the_data_do_not_define_is_nan() -> None:
     assert np.isnan(d.auroc_estimate([1, 1], [0.2, 0.3])).all()
     assert np.isnan(d.auroc_estimate([0, 1, 0], [0.5, 0.4, 0.3])[1:]).all()  # one case has no variance
     assert np.isnan(d.mean_auroc_estimate([0, 1, 1], np.array([[np.nan, 0.2, 0.3]]))).all()
-    assert d.auroc_estimate([0, 0, 1, 1], [0.4] * 4) == (0.5, 0.5, 0.5)  # a constant is at 0.5 in every sample
+    constant = d.auroc_estimate([0, 0, 1, 1], [0.4] * 4)
+    assert constant.value == 0.5
+    assert np.isnan(constant[1:]).all()  # no width would claim certainty
+    assert constant.reason
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=2, max_size=40))
