@@ -4,7 +4,7 @@ Belongs here: scores of many pipelines under the same resamples, paired DeLong, 
 Benjamini-Hochberg. Does not belong here: choosing a winner (`winner`), or explaining differences by method
 (`variance_decomposition`).
 
-Every pipeline is given by what it did with the same n recordings: a pair kernel of `discrimination.mean_pair_kernel`
+Every pipeline is given by what it did with the same n recordings: a pair kernel of `pair_kernel.mean_pair_kernel`
 (either estimand of AUROC), or a mean over recordings (Brier, net benefit). Predictions are taken as fixed.
 """
 
@@ -16,8 +16,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from plr_assets.evaluation.discrimination import structural_components
 from plr_assets.evaluation.estimate import Z_95, labels_of, subject_codes
+from plr_assets.evaluation.pair_kernel import structural_components
 
 Matrix = NDArray[np.float64]
 

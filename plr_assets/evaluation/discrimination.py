@@ -9,6 +9,8 @@ bootstrap iterations of the out-of-bag AUROC, `mean_auroc_estimate`; what one fi
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,15 +19,19 @@ from plr_assets.evaluation.estimate import (
     NO_VARIANCE,
     ONE_CLASS,
     Z_95,
-    Codes,
     Estimate,
     Floats,
-    Labels,
     labels_and_probabilities,
     labels_of,
     subject_codes,
     undefined,
     without_interval,
+)
+from plr_assets.evaluation.pair_kernel import (
+    auroc_variance,
+    mean_pair_kernel,
+    pair_kernel_and_areas,
+    structural_components,
 )
 
 # A variance below this is rounding: AUROCs are sums of at most some 10^5 pairs, each known to 1e-16.
@@ -84,12 +90,22 @@ def auroc_estimate(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None
     return _logit_interval(auroc(labels, values), auroc_variance(kernel, codes[labels], codes[~labels]))
 
 
+class MeanAuroc(NamedTuple):
+    """estimate: mean over iterations with its interval; areas (B,): each iteration's; kernel: `mean_pair_kernel`."""
+
+    estimate: Estimate
+    areas: NDArray[np.float64]
+    kernel: NDArray[np.float64]
+
+
 def mean_auroc_estimate(
-    y: ArrayLike,
-    p: Floats,
-    subjects: ArrayLike | None = None,
-    drawn: Floats | None = None,
+    y: ArrayLike, p: Floats, subjects: ArrayLike | None = None, drawn: Floats | None = None
 ) -> Estimate:
+    """The estimate of `mean_auroc` alone."""
+    return mean_auroc(y, p, subjects, drawn).estimate
+
+
+def mean_auroc(y: ArrayLike, p: Floats, subjects: ArrayLike | None = None, drawn: Floats | None = None) -> MeanAuroc:
     """The mean out-of-bag AUROC over iterations (estimand `single`), with its interval.
 
     y (n,) 0/1; p (B, n), NaN in bag; drawn (B, S) how often each of the S subjects, in the order of their sorted names,
@@ -105,18 +121,17 @@ def mean_auroc_estimate(
     1/2 in every pair, and the variance to nearly 0 (docs/decisions/0007). With one iteration it is DeLong's.
     """
     labels = labels_of(y)
-    known = ~np.isnan(p)
-    areas = auroc_rows(labels, p, known)
+    kernel, areas = pair_kernel_and_areas(labels, p)
     value = float(areas.mean())
     if np.isnan(value):
-        return undefined(ONE_CLASS)
+        return MeanAuroc(undefined(ONE_CLASS), areas, kernel)
     codes = subject_codes(subjects, labels.size)
-    kernel = mean_pair_kernel(labels, p)
     tested = auroc_variance(kernel, codes[labels], codes[~labels])
     if drawn is None or np.isnan(tested):
-        return _logit_interval(value, tested)
+        return MeanAuroc(_logit_interval(value, tested), areas, kernel)
     if drawn.shape != (len(p), int(codes.max()) + 1):
         raise ValueError(f"drawn {drawn.shape} does not fit {len(p)} iterations of {int(codes.max()) + 1} subjects")
+    known = ~np.isnan(p)
     surplus = _surplus(kernel, areas, known[:, labels], known[:, ~labels])
     moved = sum(structural_components(kernel, codes[labels], codes[~labels], drawn.shape[1]), start=np.float64(0))
     contributions = (drawn - drawn.mean(axis=0)) * surplus[:, None]
@@ -124,7 +139,7 @@ def mean_auroc_estimate(
     noise = np.sum(contributions**2) - np.sum(learnt**2) / len(p)
     size = learnt.size
     variance = size / (size - 1) * np.sum((moved + learnt) ** 2) - noise
-    return _logit_interval(value, max(tested, float(variance)))
+    return MeanAuroc(_logit_interval(value, max(tested, float(variance))), areas, kernel)
 
 
 def _surplus(
@@ -142,68 +157,6 @@ def _surplus(
     usual = np.einsum("bj,bj->b", cases @ np.nan_to_num(kernel), controls)
     surplus: NDArray[np.float64] = (pairs * areas - usual) / pairs.sum()
     return surplus
-
-
-def mean_pair_kernel(y: Labels, p: Floats) -> NDArray[np.float64]:
-    """(cases, controls): the share of iterations in which the case outranks the control, ties counting 1/2.
-
-    p (B, n), NaN in bag. Averaged over the iterations in which both are out of bag; NaN where there is none. One case
-    at a time: the (B, cases, controls) tensor of the published cohort would take 70 MB in float64.
-    """
-    of_cases, of_controls = p[:, y], p[:, ~y]
-    together = (~np.isnan(of_cases)).T.astype(np.float64) @ (~np.isnan(of_controls)).astype(np.float64)
-    half_wins = np.empty(together.shape)
-    for i in range(of_cases.shape[1]):
-        rows = ~np.isnan(of_cases[:, i])
-        case, control = of_cases[rows, i, None], of_controls[rows]
-        # 2 for a win, 1 for a tie, 0 otherwise: a comparison with NaN is false
-        score = np.add(case > control, case >= control, dtype=np.int8)
-        half_wins[i] = score.sum(axis=0, dtype=np.int32)
-    kernel: NDArray[np.float64]
-    kernel = np.divide(half_wins / 2, together, out=np.full(together.shape, np.nan), where=together > 0)
-    return kernel
-
-
-def auroc_variance(kernel: NDArray[np.float64], case_subjects: Codes, control_subjects: Codes) -> float:
-    """Sampling variance of the mean of a (cases, controls) pair kernel, subjects being clusters.
-
-    Obuchowski 1997 (Biometrics 53:567), which is DeLong et al. 1988 (Biometrics 44:837) where every subject has one
-    recording. NaN kernel entries are left out of the structural components, and so are rows and columns that hold
-    nothing else. NaN if a class has fewer than two subjects.
-    """
-    known = ~np.isnan(kernel)
-    of_cases, of_controls = case_subjects[known.any(axis=1)], control_subjects[known.any(axis=0)]
-    i10, i01 = np.unique(of_cases).size, np.unique(of_controls).size
-    if i10 < 2 or i01 < 2:
-        return float("nan")
-    size = np.union1d(of_cases, of_controls).size
-    codes = int(max(case_subjects.max(), control_subjects.max())) + 1
-    by_case, by_control = structural_components(kernel, case_subjects, control_subjects, codes)
-    s10 = i10 / (i10 - 1) * np.sum(by_case**2)
-    s01 = i01 / (i01 - 1) * np.sum(by_control**2)
-    s11 = size / (size - 1) * np.sum(by_case * by_control)
-    return float(max(s10 + s01 + 2 * s11, 0.0))
-
-
-def structural_components(
-    kernel: NDArray[np.float64], case_subjects: Codes, control_subjects: Codes, subjects: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(subjects,) and (subjects,): how far each subject's cases, and its controls, move the mean of the pair kernel.
-
-    The summed departures of DeLong's V10 from their mean over the number of cases, and of V01 over that of controls;
-    sums of their products over subjects are the variances and covariances of AUROCs. NaN entries, and rows and columns
-    of nothing else, are left out.
-    """
-    known = ~np.isnan(kernel)
-    filled = np.where(known, kernel, 0.0)
-    moved: list[NDArray[np.float64]] = []
-    for axis, codes in ((1, case_subjects), (0, control_subjects)):
-        counts = known.sum(axis=axis)
-        there = counts > 0
-        component = filled.sum(axis=axis)[there] / counts[there]
-        departure = (component - component.mean()) / component.size
-        moved.append(np.bincount(codes[there], weights=departure, minlength=subjects).astype(np.float64))
-    return moved[0], moved[1]
 
 
 def _logit_interval(value: float, variance: float) -> Estimate:

@@ -10,6 +10,7 @@ clustered bootstrap without a loop.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,14 @@ def recording_weights(codes: Codes, resamples: int, seed: int) -> Matrix:
 
     Equal subjects, resamples and seed give equal weights, so that pipelines scored under them are paired.
     """
-    return subject_weights(int(codes.max()) + 1, resamples, seed)[:, codes]
+    return _drawn(int(codes.max()) + 1, resamples, seed)[:, codes]
+
+
+@lru_cache(maxsize=2)  # 3 MB each; all pipelines of a study share one, which takes as long to draw as to use
+def _drawn(n_subjects: int, resamples: int, seed: int) -> Matrix:
+    weights = subject_weights(n_subjects, resamples, seed)
+    weights.setflags(write=False)
+    return weights
 
 
 class OperatingPoints(NamedTuple):
@@ -109,7 +117,12 @@ def partial_auroc_of(
     limit = 1 - min_specificity
     x = _ratio(points.false_positive, points.controls[:, None])
     height = _ratio(points.true_positive, points.cases[:, None]) - min_sensitivity
-    left, right, low, high = x[:, :-1], x[:, 1:], height[:, :-1], height[:, 1:]
+    # pieces that are in the corner for no weighting, three in four of them, are left alone
+    inside = slice(
+        np.searchsorted(np.fmax.reduce(height[:, 1:], axis=0) > 0, True),
+        np.searchsorted(np.fmin.reduce(x[:, :-1], axis=0) >= limit, True),
+    )
+    left, right, low, high = (part[:, inside] for part in (x[:, :-1], x[:, 1:], height[:, :-1], height[:, 1:]))
     # Each piece from `left` to `right` rises from `low` to `high`: cut it at `limit`, then take what is above 0.
     width = right - left
     kept = np.clip(limit - left, 0, width)

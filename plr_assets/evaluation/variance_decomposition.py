@@ -1,7 +1,7 @@
 """How much of the differences between pipelines each stage explains: factorial analysis of variance over the grid.
 
-Belongs here: type III sums of squares with sum contrasts, partial eta^2 and omega^2, over cells that hold one score each.
-Does not belong here: differences between named methods (`comparisons`), or ranks (`critical_difference`).
+Belongs here: type III sums of squares with sum contrasts, partial eta^2 and omega^2, over cells of one score each. Does
+not belong here: differences between named methods (`comparisons`), or ranks (`critical_difference`).
 
 A cell is a pipeline, and its score is computed on the same subjects as all others: the cells are not independent, so F
 tests would be wrong and are not given. What there is instead is the interval over resamples of the subjects.

@@ -59,7 +59,7 @@ def shared_auroc(
     resamples: int = 1000,
     seed: int,
 ) -> Shared:
-    """AUROC on shared resamples; kernels (J, cases, controls) of `discrimination.mean_pair_kernel`."""
+    """AUROC on shared resamples; kernels (J, cases, controls) of `pair_kernel.mean_pair_kernel`."""
     weights = recording_weights(subject_codes(subjects, np.size(y)), resamples, seed)
     left_out = (weights[1:] == 0).astype(np.float64)
     return Shared(auroc_scores(kernels, y, weights), auroc_scores(kernels, y, left_out))
@@ -96,8 +96,8 @@ def corrected_winner(scores: Shared, oracle: ArrayLike | None = None) -> Winner:
 def ranks(scores: Shared, oracle: ArrayLike | None = None) -> Ranks:
     """Rank of every pipeline, its 95 % interval over resamples, and the share of resamples in which it is best.
 
-    Ties take the mean rank and split a win. Resamples in which a score is not defined are left out. The resamples repeat
-    the cohort's own chances, so the leader keeps its lead in more of them than it would in new cohorts: read the
+    Ties take the mean rank and split a win. Resamples in which a score is not defined are left out. The resamples
+    repeat the cohort's own chances, so the leader keeps its lead in more of them than it would in new cohorts: read the
     probability as support, not as a posterior.
     """
     from scipy.stats import rankdata
