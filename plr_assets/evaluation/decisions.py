@@ -18,13 +18,13 @@ from plr_assets.evaluation.estimate import (
     ALL_REFERRED,
     NONE_REFERRED,
     ONE_CLASS,
-    Z_95,
     Codes,
     Estimate,
     Labels,
     labels_and_probabilities,
     subject_codes,
     undefined,
+    wilson_ends,
     without_interval,
 )
 
@@ -183,11 +183,9 @@ def _design_effect(right: Labels, codes: Codes) -> float:
 
 
 def wilson(share: float, n: float) -> Estimate:
-    """Wilson's 1927 score interval of a share of `n` recordings; n may be an effective, fractional number."""
-    centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
-    # the ends touch 0 and 1 exactly where the share does, up to rounding
-    return Estimate(share, float(min(max(centre - half, 0.0), share)), float(max(min(centre + half, 1.0), share)))
+    """A share of `n` recordings with Wilson's interval."""
+    lower, upper = wilson_ends(np.array([share]), n)
+    return Estimate(share, float(lower[0]), float(upper[0]))
 
 
 def _complement(of: Estimate) -> Estimate:

@@ -80,18 +80,30 @@ def percentile(values: NDArray[np.float64], n_subjects: int, reason: str = ONE_C
     return Estimate(float(values[0]), lower, upper)
 
 
-def by_influence(value: float, influence: NDArray[np.float64], codes: Codes) -> Estimate:
-    """Wald's interval of a smooth function of means, from the influence of every recording on it.
+def by_influence(value: float, influence: NDArray[np.float64], codes: Codes, *, log: bool = False) -> Estimate:
+    """The interval of a smooth function of means, from the influence of every recording on it.
 
     influence (n,), with mean 0. The variance is that of the sums over subjects (the infinitesimal jackknife, Efron &
-    Tibshirani 1993, ch. 22, with n/(n-1)): for a mean of independent recordings it is s^2/n.
+    Tibshirani 1993, ch. 22, with n/(n-1)): for a mean of independent recordings it is s^2/n. Student's quantile with
+    subjects - 1. log: on the log scale, for what is positive and skewed.
     """
     error = clustered_standard_error(influence, codes)
     if np.isnan(error):
         return without_interval(value, ONE_SUBJECT)
     if error == 0:
         return without_interval(value, SAME_EVERYWHERE)
-    return wald(value, error)
+    half = student(codes) * error
+    if not log:
+        return Estimate(value, value - half, value + half)
+    factor = np.exp(half / value)
+    return Estimate(value, float(value / factor), float(value * factor))
+
+
+def student(codes: Codes) -> float:
+    """97.5 % point of Student's t with as many degrees of freedom as subjects less one; NaN with one subject."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(codes.max(), 0.975)) if codes.max() else float("nan")
 
 
 def clustered_standard_error(influence: NDArray[np.float64], codes: Codes) -> float:
@@ -153,3 +165,14 @@ def equal_groups(values: NDArray[np.float64], groups: int) -> NDArray[np.intp]:
 
     place = np.floor(groups * (rankdata(values) - 0.5) / values.size).astype(np.intp)
     return np.asarray(np.unique(place, return_inverse=True)[1], dtype=np.intp)
+
+
+def wilson_ends(
+    share: NDArray[np.float64], n: NDArray[np.float64] | float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wilson's 1927 score interval of shares of `n` recordings; n may be an effective, fractional number."""
+    centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
+    # where the share is 0 or 1 the end is that, but for rounding
+    lower, upper = np.minimum(np.maximum(centre - half, 0.0), share), np.maximum(np.minimum(centre + half, 1.0), share)
+    return lower, upper

@@ -48,11 +48,11 @@ def scaled_brier(score: float, prevalence: float) -> float:
 
 
 def brier_estimate(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
-    """Brier score of fixed predictions, a mean of squares, with Wald's interval (clustered by subject)."""
+    """Brier score of fixed predictions, a mean of squares, with an interval on the log scale, by subject."""
     labels, values = labels_and_probabilities(y, p)
     squares = (values - labels) ** 2
     score = float(squares.mean())
-    return by_influence(score, squares - score, subject_codes(subjects, labels.size))
+    return by_influence(score, squares - score, subject_codes(subjects, labels.size), log=True)
 
 
 def scaled_brier_estimate(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
