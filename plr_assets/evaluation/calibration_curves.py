@@ -32,6 +32,8 @@ Matrix = NDArray[np.float64]
 # Three knots, two slopes: the 17 cases of the published test set bear no more (Harrell 2015, table 2.3, for n < 100).
 KNOT_QUANTILES = (0.10, 0.50, 0.90)
 GRID = 101
+# Knots, and columns of the spline, closer than this (in logits) are one knot or one column, up to rounding.
+CLOSEST = 1e-6
 TOO_FEW_VALUES = "the probabilities have too few different values for a curve"
 NO_MAXIMUM = "the likelihood of the curve has no maximum: its classes can be separated"
 # Newton's steps double the digits; from a resample's start at the cohort's curve 6 are the rule. Separated data run on.
@@ -77,10 +79,12 @@ def smooth_calibration(
     knots = np.quantile(x, KNOT_QUANTILES)
     if labels.all() or not labels.any():
         return _no_curve(grid, ONE_CLASS)
-    if np.unique(knots).size < knots.size:
+    if np.unique(values).size < len(knots) or np.diff(knots).min() < CLOSEST:
         return _no_curve(grid, TOO_FEW_VALUES)
     # orthonormal columns: the information matrix of raw splines is nearly singular
     design, turn = np.linalg.qr(_spline(x, knots))
+    if np.abs(np.diag(turn)).min() < CLOSEST:
+        return _no_curve(grid, TOO_FEW_VALUES)
     on_grid = np.linalg.solve(turn.T, _spline(_logit(grid), knots).T).T
     cohort = _fit(design, labels, np.ones((1, labels.size)), np.zeros((1, design.shape[1])))
     if np.isnan(cohort).any():

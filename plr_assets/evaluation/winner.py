@@ -20,6 +20,9 @@ from plr_assets.evaluation.operating_points import recording_weights
 
 Matrix = NDArray[np.float64]
 
+# Scores that are equal differ by rounding only: they are compared to this many digits.
+DIGITS = 12
+
 
 class Shared(NamedTuple):
     """Scores of J pipelines on shared resamples of the subjects; higher is better.
@@ -106,10 +109,12 @@ def ranks(scores: Shared, oracle: ArrayLike | None = None) -> Ranks:
     columns = np.asarray(np.isfinite(scores.drawn[ranked]).all(axis=0))
     rank, lower, upper, best = np.full((4, len(scores.drawn)), np.nan)
     if columns[0]:
-        rank[ranked] = rankdata(-scores.drawn[ranked, 0])
+        rank[ranked] = rankdata(-scores.drawn[ranked, 0].round(DIGITS))
     if columns[0] and columns[1:].any():
         usable = scores.drawn[:, 1:][:, columns[1:]]
-        lower[ranked], upper[ranked] = np.quantile(rankdata(-usable[ranked], axis=0), (0.025, 0.975), axis=1)
+        lower[ranked], upper[ranked] = np.quantile(
+            rankdata(-usable[ranked].round(DIGITS), axis=0), (0.025, 0.975), axis=1
+        )
         best[ranked] = _share_of_best(usable, ranked).mean(axis=1)[ranked]
     return Ranks(rank, lower, upper, best)
 
@@ -127,7 +132,7 @@ def _ranked(scores: Shared, oracle: ArrayLike | None) -> NDArray[np.bool_]:
 
 def _share_of_best(drawn: Matrix, ranked: NDArray[np.bool_]) -> Matrix:
     """(J, R) each pipeline's share of the win, 0 in resamples without a score."""
-    candidates = np.where(ranked[:, None] & np.isfinite(drawn), drawn, -np.inf)
+    candidates = np.where(ranked[:, None] & np.isfinite(drawn), drawn.round(DIGITS), -np.inf)
     top = candidates.max(axis=0)
     best = (candidates == top) & np.isfinite(top)
     count = best.sum(axis=0)
