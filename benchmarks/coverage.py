@@ -84,6 +84,23 @@ class Population:
         }
 
 
+@dataclass(frozen=True)
+class TiedPopulation:
+    """A near-constant model: 0.4 for a few, of cases more than of controls, and 0.3 for everybody else."""
+
+    cases: float = 0.10
+    controls: float = 0.03
+    per_subject: int = 1
+
+    def draw(self, rng: np.random.Generator, subjects: int) -> Cohort:
+        y = rng.random(subjects) < PREVALENCE
+        apart = rng.random(subjects) < np.where(y, self.cases, self.controls)
+        return Cohort(y, np.where(apart, 0.4, 0.3), np.arange(subjects))
+
+    def truth(self) -> dict[str, float]:
+        return {"auroc": (1 + self.cases - self.controls) / 2}
+
+
 def estimates(cohort: Cohort, resamples: int = 0) -> dict[str, Estimate]:
     """Everything with a known truth; the bootstrap's intervals where `resamples` are asked for."""
     y, p, subject = cohort
@@ -114,15 +131,19 @@ class Coverage(NamedTuple):
     width: float
 
 
-def coverage(population: Population, subjects: int, repeats: int, resamples: int = 0) -> dict[str, Coverage]:
+def coverage(
+    population: Population | TiedPopulation, subjects: int, repeats: int, resamples: int = 0
+) -> dict[str, Coverage]:
     """Fixed predictions: coverage of every interval over `repeats` cohorts."""
     rng = np.random.default_rng([SEED, subjects, population.per_subject])
     truth = population.truth()
-    truth["auroc (bootstrap)"] = truth["auroc"]
+    if resamples:
+        truth["auroc (bootstrap)"] = truth["auroc"]
     found: dict[str, list[Estimate]] = {}
     for _ in range(repeats):
         for name, estimate in estimates(population.draw(rng, subjects), resamples).items():
-            found.setdefault(name, []).append(estimate)
+            if name in truth:
+                found.setdefault(name, []).append(estimate)
     return {name: _count(np.array(values), truth[name]) for name, values in found.items()}
 
 
@@ -211,7 +232,8 @@ def _line(name: str, of: Coverage) -> str:
 
 
 def main(repeats: int) -> None:
-    for population in (Population(), Population(per_subject=2)):
+    tied = (TiedPopulation(0.1, 0.03), TiedPopulation(0.05, 0.05), TiedPopulation(0.3, 0.1))
+    for population in (Population(), Population(per_subject=2), *tied):
         for subjects in SIZES:
             print(f"fixed predictions, {subjects} subjects, {population}, {repeats} cohorts", flush=True)
             for name, found in coverage(population, subjects, repeats, resamples=400).items():

@@ -32,6 +32,7 @@ from plr_assets.evaluation.pair_kernel import (
     mean_pair_kernel,
     pair_kernel_and_areas,
     structural_components,
+    unseen_variance,
 )
 
 # A variance below this is rounding: AUROCs are sums of at most some 10^5 pairs, each known to 1e-16.
@@ -81,13 +82,18 @@ def auroc_estimate(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None
     """AUROC of one prediction a recording, with DeLong's interval (Obuchowski's where subjects repeat).
 
     The target is what these predictions, as fixed, would reach in the population that the recordings are drawn from.
+    Where predictions tie, the variance is raised (`pair_kernel.unseen_variance`): DeLong's knows no disorder but what
+    was seen, and among near-constant predictions that is the luck of a few recordings. No interval for a constant.
     """
     labels, values = labels_and_probabilities(y, p)
     if labels.all() or not labels.any():
         return undefined(ONE_CLASS)
     kernel = mean_pair_kernel(labels, values[None, :])
     codes = subject_codes(subjects, labels.size)
-    return _logit_interval(auroc(labels, values), auroc_variance(kernel, codes[labels], codes[~labels]))
+    variance = auroc_variance(kernel, codes[labels], codes[~labels])
+    if variance > VANISHING:
+        variance += unseen_variance(kernel, codes[labels], codes[~labels])
+    return _logit_interval(auroc(labels, values), variance)
 
 
 class MeanAuroc(NamedTuple):

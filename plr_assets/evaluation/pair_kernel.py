@@ -88,3 +88,21 @@ def structural_components(
         departure = (component - component.mean()) / component.size
         moved.append(np.bincount(codes[there], weights=departure, minlength=subjects).astype(np.float64))
     return moved[0], moved[1]
+
+
+def unseen_variance(kernel: NDArray[np.float64], case_subjects: Codes, control_subjects: Codes) -> float:
+    """What DeLong's variance of one prediction a recording lacks where pairs are tied; 0 where none is.
+
+    The variance of each class's structural components is taken with one more component, half of it 1/2 above the mean
+    and half 1/2 below, times the share of tied pairs: the pseudo-observation that mends the interval of a rare share
+    (Agresti & Coull 1998), faded out as the ranking becomes strict. Coverage of tied predictions rises from 86-93 % to
+    94 % and more (docs/decisions/0007). Needs two subjects in each class.
+    """
+    tied = float(np.mean(kernel == 0.5))
+    extra = 0.0
+    for axis, subjects in ((1, case_subjects), (0, control_subjects)):
+        m = np.unique(subjects).size
+        spread = float(np.var(kernel.mean(axis=axis), ddof=1))
+        raised = ((m - 1) * spread + tied / 4) / ((m + tied - 1) * (m + tied))
+        extra += max(raised - spread / m, 0.0)
+    return extra
