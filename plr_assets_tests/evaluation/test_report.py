@@ -202,7 +202,7 @@ def test_the_published_size_is_evaluated_in_a_tenth_of_a_second(make_tables: Mak
     evaluate(bootstrap, cases)  # the first call imports statsmodels
     seconds = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         evaluate(bootstrap, cases)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.2  # 50 ms measured; doubled twice, because the machine that tests is shared
