@@ -93,7 +93,7 @@ def auroc_estimate(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None
     variance = auroc_variance(kernel, codes[labels], codes[~labels])
     if variance > VANISHING:
         variance += unseen_variance(kernel, codes[labels], codes[~labels])
-    return _logit_interval(auroc(labels, values), variance)
+    return logit_interval(auroc(labels, values), variance)
 
 
 class MeanAuroc(NamedTuple):
@@ -134,7 +134,7 @@ def mean_auroc(y: ArrayLike, p: Floats, subjects: ArrayLike | None = None, drawn
     codes = subject_codes(subjects, labels.size)
     tested = auroc_variance(kernel, codes[labels], codes[~labels])
     if drawn is None or np.isnan(tested):
-        return MeanAuroc(_logit_interval(value, tested), areas, kernel)
+        return MeanAuroc(logit_interval(value, tested), areas, kernel)
     if drawn.shape != (len(p), int(codes.max()) + 1):
         raise ValueError(f"drawn {drawn.shape} does not fit {len(p)} iterations of {int(codes.max()) + 1} subjects")
     known = ~np.isnan(p)
@@ -145,7 +145,7 @@ def mean_auroc(y: ArrayLike, p: Floats, subjects: ArrayLike | None = None, drawn
     noise = np.sum(contributions**2) - np.sum(learnt**2) / len(p)
     size = learnt.size
     variance = size / (size - 1) * np.sum((moved + learnt) ** 2) - noise
-    return MeanAuroc(_logit_interval(value, max(tested, float(variance))), areas, kernel)
+    return MeanAuroc(logit_interval(value, max(tested, float(variance))), areas, kernel)
 
 
 def _surplus(
@@ -165,7 +165,7 @@ def _surplus(
     return surplus
 
 
-def _logit_interval(value: float, variance: float) -> Estimate:
+def logit_interval(value: float, variance: float) -> Estimate:
     """95 % interval of an AUROC on the logit scale, which stays in 0..1 and covers better than the plain one in samples
     of tens (Qin & Hotilovac 2008, Stat Methods Med Res 17:207).
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from plr_assets.evaluation import operating_points as o
-from plr_assets.evaluation.estimate import ONE_CLASS, SAME_EVERYWHERE
+from plr_assets.evaluation.estimate import NO_VARIANCE, ONE_CLASS, SAME_EVERYWHERE
 from plr_assets.evaluation.resampled import ranking
 
 # heavy ties, exact 0 and 1, and two recordings are all in here
@@ -118,6 +118,22 @@ def test_recordings_entered_twice_do_not_narrow_the_bootstrap() -> None:
         assert a.lower <= a.value < a.upper
 
 
+def test_the_interval_is_that_of_the_resamples_spread_on_the_logit_scale() -> None:
+    rng = np.random.default_rng(1)
+    y, p = np.arange(60) < 20, rng.random(60)
+    weights = o.recording_weights(np.arange(60), 100, 1)
+    found = ranking(y, p, weights)
+    for metric, estimate in (
+        (metrics.roc_auc_score, found.auroc),
+        (metrics.average_precision_score, found.average_precision),
+    ):
+        resampled = [metric(np.repeat(y, w), np.repeat(p, w)) for w in weights[1:].astype(int)]
+        value = metric(y, p)
+        half = 1.959963984540054 * np.std(resampled, ddof=1) / (value * (1 - value))
+        ends = 1 / (1 + np.exp(-(np.log(value / (1 - value)) + half * np.array([-1, 1]))))
+        assert estimate == pytest.approx((value, *ends), abs=1e-9)
+
+
 def test_the_bootstrap_of_auroc_agrees_with_delong() -> None:
     from plr_assets.evaluation.discrimination import auroc_estimate
 
@@ -132,10 +148,10 @@ def test_what_cannot_be_resampled_has_a_reason_and_no_interval() -> None:
     weights = o.recording_weights(np.arange(4), 50, 1)
     assert {e.reason for e in ranking([1] * 4, [0.1, 0.2, 0.3, 0.4], weights)} == {ONE_CLASS}
     perfect = ranking([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], weights)
-    assert {(e.value, e.reason) for e in perfect} == {(1.0, SAME_EVERYWHERE)}
+    assert [(e.value, e.reason) for e in perfect] == [(1.0, NO_VARIANCE), (1.0, NO_VARIANCE), (1.0, SAME_EVERYWHERE)]
     assert all(np.isnan(e[1:]).all() for e in perfect)
     constant = ranking([0, 0, 1, 1], [0.4] * 4, weights)
-    assert (constant.auroc.value, constant.auroc.reason) == (0.5, SAME_EVERYWHERE)
+    assert (constant.auroc.value, constant.auroc.reason) == (0.5, NO_VARIANCE)
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:

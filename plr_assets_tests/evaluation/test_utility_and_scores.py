@@ -63,6 +63,24 @@ def test_the_pieces_of_utility_fit_together() -> None:
     np.testing.assert_allclose(found.refer_all.upper, upper - (1 - upper) * T / (1 - T))
 
 
+def test_net_benefit_equals_dcurves() -> None:
+    # dcurves 1.1.7: dca(...).net_benefit and net_intervention_avoided, which is per person
+    y, p = [0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0], [0.02, 0.9, 0.12, 0.33, 0.15, 0.05, 0.6, 0.41, 0.2, 0.08, 0.07, 0.55]
+    found = u.utility(y, p, thresholds=[0.05, 0.1, 0.15, 0.2, 0.4])
+    model = [0.3026315789473684, 0.2037037037037037, 0.19117647058823528, 0.08333333333333331, 0.055555555555555525]
+    everyone = [0.2982456140350877, 0.25925925925925924, 0.21568627450980388, 0.16666666666666663, -0.11111111111111122]
+    avoided = [
+        0.08333333333333359,
+        -0.49999999999999994,
+        -0.1388888888888887,
+        -0.33333333333333326,
+        0.25000000000000006,
+    ]
+    np.testing.assert_allclose(found.net_benefit.value, model, atol=1e-9)
+    np.testing.assert_allclose(found.refer_all.value, everyone, atol=1e-9)
+    np.testing.assert_allclose(found.interventions_avoided, 100 * np.array(avoided), atol=1e-9)
+
+
 def test_the_mean_of_the_parts_is_the_net_benefit() -> None:
     y, p = draw(2)
     np.testing.assert_allclose(u.benefits(y, p, T).mean(axis=1), u.net_benefit(y, p, T), atol=1e-12)
