@@ -20,9 +20,9 @@ def test_the_closed_forms_agree_with_a_large_cohort() -> None:
 
     for population in (Population(), TiedPopulation()):
         truth = population.truth()
-        large = estimates(population.draw(np.random.default_rng(1), 20_000))
+        large = estimates(population.draw(np.random.default_rng(1), 4000))
         for name, value in truth.items():
-            assert large[name].value == pytest.approx(value, abs=0.05 if "slope" in name or "o:e" in name else 0.02)
+            assert large[name].value == pytest.approx(value, abs=0.15 if "slope" in name or "o:e" in name else 0.03)
 
 
 @pytest.mark.slow
