@@ -31,6 +31,7 @@ SUBJECTS = (
     "tabm",
     "outlier_detection",
     "featurization",
+    "evaluation",
     "planning",
 )
 

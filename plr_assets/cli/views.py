@@ -59,7 +59,7 @@ def _leaderboard_notes(rows: pl.DataFrame, missing: Sequence[str]) -> list[str]:
     if rows["oracle"].any():
         notes.append(f"{DAGGER} uses ground truth of the evaluated recordings: shown, never ranked")
     notes.append(
-        "AUROC and sBrier (scaled Brier score): one model, mean over out-of-bag iterations; interval: DeLong.\n"
+        "AUROC and sBrier (scaled Brier score): one model, mean over out-of-bag iterations.\n"
         "slope, O:E (calibration) and NB15 (net benefit at 15 %): averaged out-of-bag prediction.\n"
         "The best of many is picked by the number that is shown, which flatters it."
     )

@@ -15,14 +15,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from plr_assets.evaluation.estimate import (
-    UNDEFINED,
+    CONSTANT,
+    NONE_EXPECTED,
+    ONE_CLASS,
+    ONE_SUBJECT,
+    SEPARATED,
     Codes,
     Estimate,
     Labels,
+    by_influence,
+    equal_groups,
     labels_and_probabilities,
     one_recording_each,
     subject_codes,
+    undefined,
     wald,
+    without_interval,
 )
 
 # Probabilities are clipped to this before taking logits: a single p = 0 would otherwise be infinitely influential.
@@ -40,8 +48,8 @@ def calibration_slope(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = N
     labels, values = labels_and_probabilities(y, p)
     codes = subject_codes(subjects, labels.size)
     x = _logit(values)
-    if not _overlap(x, labels):
-        return UNDEFINED
+    if reason := _no_slope(x, labels):
+        return undefined(reason)
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
@@ -51,8 +59,10 @@ def calibration_slope(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = N
     elif codes.max() > 0:
         result = model.fit(cov_type="cluster", cov_kwds={"groups": codes})
     else:
-        return Estimate(float(model.fit().params[1]), np.nan, np.nan)
-    return wald(float(result.params[1]), float(result.bse[1])) if result.converged else UNDEFINED
+        return without_interval(float(model.fit().params[1]), ONE_SUBJECT)
+    if not result.converged:
+        return undefined("the likelihood has no maximum that was found")
+    return wald(float(result.params[1]), float(result.bse[1]))
 
 
 def calibration_in_the_large(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
@@ -63,7 +73,7 @@ def calibration_in_the_large(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | N
     labels, values = labels_and_probabilities(y, p)
     codes = subject_codes(subjects, labels.size)
     if labels.all() or not labels.any():
-        return UNDEFINED
+        return undefined(ONE_CLASS)
     from scipy.optimize import brentq
     from scipy.special import expit, logit
 
@@ -76,29 +86,29 @@ def calibration_in_the_large(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | N
     information = np.sum(fitted * (1 - fitted))
     if one_recording_each(codes):
         return wald(shift, 1 / np.sqrt(information))
+    if codes.max() == 0:
+        return without_interval(float(shift), ONE_SUBJECT)
     return wald(shift, np.sqrt(_cluster_variance(labels - fitted, codes)) / information)
 
 
 def observed_expected(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
     """Observed / expected events, with an interval on the log scale.
 
-    Var(log O) = (1 - O/n) / O, the binomial variance of the observed count (Debray et al. 2017, BMJ 356:i6460). NaN if
-    no event is expected; the interval is NaN with one class, where that variance is 0 or undefined.
+    Both counts vary with who is in the cohort, and together: the influence of a recording on log(O/E) is
+    y / mean(y) - p / mean(p). The usual variance (1 - O/n) / O (Debray et al. 2017, BMJ 356:i6460) takes E as known and
+    is too wide for that: it covered 98 to 99 % (docs/decisions/0007). NaN if no event is expected; the interval is NaN
+    with one class, where the scale or the variance is not there.
     """
     labels, values = labels_and_probabilities(y, p)
     codes = subject_codes(subjects, labels.size)
     observed, expected = float(labels.sum()), float(values.sum())
     if expected == 0:
-        return UNDEFINED
+        return undefined(NONE_EXPECTED)
     ratio = observed / expected
     if labels.all() or not labels.any():
-        return Estimate(ratio, np.nan, np.nan)
-    if one_recording_each(codes):
-        variance = (1 - labels.mean()) / observed
-    else:
-        variance = _cluster_variance(labels - labels.mean(), codes) / observed**2
-    _, lower, upper = np.exp(wald(np.log(ratio), np.sqrt(variance)))
-    return Estimate(ratio, float(lower), float(upper))
+        return without_interval(ratio, ONE_CLASS)
+    relative = by_influence(1.0, labels / labels.mean() - values / values.mean(), codes, log=True)
+    return Estimate(ratio, ratio * relative.lower, ratio * relative.upper, relative.reason)
 
 
 class CalibrationCurve(NamedTuple):
@@ -120,13 +130,11 @@ def calibration_curve(
     groups differ in size and some are left out. Repeated recordings of a subject in a group count as one in the
     interval (as if fully correlated, which is the cautious end).
     """
-    from scipy.stats import rankdata
     from statsmodels.stats.proportion import proportion_confint
 
     labels, values = labels_and_probabilities(y, p)
     codes = subject_codes(subjects, labels.size)
-    place = np.floor(groups * (rankdata(values) - 0.5) / labels.size).astype(np.intp)
-    group = np.unique(place, return_inverse=True)[1]
+    group = equal_groups(values, groups)
     n = np.bincount(group)
     share = np.bincount(group, weights=labels) / n
     n_subjects = np.bincount(np.unique(np.column_stack([group, codes]), axis=0)[:, 0])
@@ -147,10 +155,12 @@ def _cluster_variance(residuals: NDArray[np.float64], codes: Codes) -> float:
     return float(sums.size / (sums.size - 1) * np.sum(sums**2)) if sums.size > 1 else float("nan")
 
 
-def _overlap(x: NDArray[np.float64], y: Labels) -> bool:
-    """Whether a slope exists: both classes there, and neither lies wholly at or beyond the other (Albert & Anderson
-    1984, Biometrika 71:1, for one covariate)."""
+def _no_slope(x: NDArray[np.float64], y: Labels) -> str:
+    """Why no finite slope exists, or "": a class is missing, or one lies wholly at or beyond the other (Albert &
+    Anderson 1984, Biometrika 71:1, for one covariate)."""
     if y.all() or not y.any():
-        return False
+        return ONE_CLASS
+    if x.min() == x.max():
+        return CONSTANT
     cases, controls = x[y], x[~y]
-    return bool(controls.max() > cases.min() and cases.max() > controls.min())
+    return "" if controls.max() > cases.min() and cases.max() > controls.min() else SEPARATED

@@ -9,20 +9,34 @@ bootstrap iterations of the out-of-bag AUROC, `mean_auroc_estimate`; what one fi
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from plr_assets.evaluation.estimate import (
-    UNDEFINED,
+    FEW_SUBJECTS,
+    NO_VARIANCE,
+    ONE_CLASS,
     Z_95,
-    Codes,
     Estimate,
     Floats,
-    Labels,
     labels_and_probabilities,
     labels_of,
     subject_codes,
+    undefined,
+    without_interval,
 )
+from plr_assets.evaluation.pair_kernel import (
+    auroc_variance,
+    mean_pair_kernel,
+    pair_kernel_and_areas,
+    structural_components,
+    unseen_variance,
+)
+
+# A variance below this is rounding: AUROCs are sums of at most some 10^5 pairs, each known to 1e-16.
+VANISHING = 1e-24
 
 
 def auroc(y: ArrayLike, p: ArrayLike) -> float:
@@ -65,88 +79,104 @@ def auroc_rows(y: ArrayLike, p: Floats, mask: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def auroc_estimate(y: ArrayLike, p: ArrayLike, subjects: ArrayLike | None = None) -> Estimate:
-    """AUROC of one prediction a recording, with DeLong's interval (Obuchowski's where subjects repeat)."""
+    """AUROC of one prediction a recording, with DeLong's interval (Obuchowski's where subjects repeat).
+
+    The target is what these predictions, as fixed, would reach in the population that the recordings are drawn from.
+    Where predictions tie, the variance is raised (`pair_kernel.unseen_variance`): DeLong's knows no disorder but what
+    was seen, and among near-constant predictions that is the luck of a few recordings. No interval for a constant.
+    """
     labels, values = labels_and_probabilities(y, p)
     if labels.all() or not labels.any():
-        return UNDEFINED
+        return undefined(ONE_CLASS)
     kernel = mean_pair_kernel(labels, values[None, :])
     codes = subject_codes(subjects, labels.size)
-    return _logit_interval(auroc(labels, values), auroc_variance(kernel, codes[labels], codes[~labels]))
+    variance = auroc_variance(kernel, codes[labels], codes[~labels])
+    if variance > VANISHING:
+        variance += unseen_variance(kernel, codes[labels], codes[~labels])
+    return logit_interval(auroc(labels, values), variance)
 
 
-def mean_auroc_estimate(y: ArrayLike, p: Floats, subjects: ArrayLike | None = None) -> Estimate:
-    """The mean out-of-bag AUROC over iterations (estimand `single`), with the sampling interval of the tested.
+class MeanAuroc(NamedTuple):
+    """estimate: mean over iterations with its interval; areas (B,): each iteration's; kernel: `mean_pair_kernel`."""
 
-    y (n,) 0/1; p (B, n), NaN in bag. The variance is that of the pair kernel averaged over iterations: how the
-    result would vary with the subjects tested, averaged over what the models learnt. With one iteration it is DeLong's.
-    The spread over training resamples is not in it and is reported apart. NaN if an iteration lacks a class.
+    estimate: Estimate
+    areas: NDArray[np.float64]
+    kernel: NDArray[np.float64]
+
+
+def mean_auroc_estimate(
+    y: ArrayLike, p: Floats, subjects: ArrayLike | None = None, drawn: Floats | None = None
+) -> Estimate:
+    """The estimate of `mean_auroc` alone."""
+    return mean_auroc(y, p, subjects, drawn).estimate
+
+
+def mean_auroc(y: ArrayLike, p: Floats, subjects: ArrayLike | None = None, drawn: Floats | None = None) -> MeanAuroc:
+    """The mean out-of-bag AUROC over iterations (estimand `single`), with its interval.
+
+    y (n,) 0/1; p (B, n), NaN in bag; drawn (B, S) how often each of the S subjects, in the order of their sorted names,
+    was in the bag. NaN if an iteration lacks a class.
+
+    With `drawn`, the target is the AUROC that a model fitted on such a sample is to be expected to reach, and the
+    variance has both the subjects tested and the subjects learnt from: the infinitesimal jackknife of the
+    leave-pair-out bootstrap (Yousef, Wagner & Loew 2005, Pattern Recognit Lett 26:2600; Efron & Tibshirani 1997), less
+    its Monte-Carlo part (Wager, Hastie & Efron 2014), and never below DeLong's. It errs to the wide side near chance.
+
+    Without, the models are taken as fixed, and the variance is that of the pair kernel averaged over iterations. That
+    is too narrow as soon as the models depend on who was learnt from: rankings that are learnt from noise average to
+    1/2 in every pair, and the variance to nearly 0 (docs/decisions/0007). With one iteration it is DeLong's.
     """
     labels = labels_of(y)
-    value = float(auroc_rows(labels, p, ~np.isnan(p)).mean())
+    kernel, areas = pair_kernel_and_areas(labels, p)
+    value = float(areas.mean())
     if np.isnan(value):
-        return UNDEFINED
+        return MeanAuroc(undefined(ONE_CLASS), areas, kernel)
     codes = subject_codes(subjects, labels.size)
-    return _logit_interval(value, auroc_variance(mean_pair_kernel(labels, p), codes[labels], codes[~labels]))
+    tested = auroc_variance(kernel, codes[labels], codes[~labels])
+    if drawn is None or np.isnan(tested):
+        return MeanAuroc(logit_interval(value, tested), areas, kernel)
+    if drawn.shape != (len(p), int(codes.max()) + 1):
+        raise ValueError(f"drawn {drawn.shape} does not fit {len(p)} iterations of {int(codes.max()) + 1} subjects")
+    known = ~np.isnan(p)
+    surplus = _surplus(kernel, areas, known[:, labels], known[:, ~labels])
+    moved = sum(structural_components(kernel, codes[labels], codes[~labels], drawn.shape[1]), start=np.float64(0))
+    contributions = (drawn - drawn.mean(axis=0)) * surplus[:, None]
+    learnt = contributions.sum(axis=0)
+    noise = np.sum(contributions**2) - np.sum(learnt**2) / len(p)
+    size = learnt.size
+    variance = size / (size - 1) * np.sum((moved + learnt) ** 2) - noise
+    return MeanAuroc(logit_interval(value, max(tested, float(variance))), areas, kernel)
 
 
-def mean_pair_kernel(y: Labels, p: Floats) -> NDArray[np.float64]:
-    """(cases, controls): the share of iterations in which the case outranks the control, ties counting 1/2.
+def _surplus(
+    kernel: NDArray[np.float64],
+    areas: NDArray[np.float64],
+    of_cases: NDArray[np.bool_],
+    of_controls: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """(B,) by how much an iteration ranks its pairs better than these pairs are ranked on average, over all pairs.
 
-    p (B, n), NaN in bag. Averaged over the iterations in which both are out of bag; NaN where there is none. One case
-    at a time: the (B, cases, controls) tensor of the published cohort would take 70 MB in float64.
+    What was in its bag did that, not what it was tested on. Sums to 0 over the iterations.
     """
-    of_cases, of_controls = p[:, y], p[:, ~y]
-    together = (~np.isnan(of_cases)).T.astype(np.float64) @ (~np.isnan(of_controls)).astype(np.float64)
-    half_wins = np.empty(together.shape)
-    for i in range(of_cases.shape[1]):
-        rows = ~np.isnan(of_cases[:, i])
-        case, control = of_cases[rows, i, None], of_controls[rows]
-        # 2 for a win, 1 for a tie, 0 otherwise: a comparison with NaN is false
-        score = np.add(case > control, case >= control, dtype=np.int8)
-        half_wins[i] = score.sum(axis=0, dtype=np.int32)
-    kernel: NDArray[np.float64]
-    kernel = np.divide(half_wins / 2, together, out=np.full(together.shape, np.nan), where=together > 0)
-    return kernel
+    cases, controls = of_cases.astype(np.float64), of_controls.astype(np.float64)
+    pairs = cases.sum(axis=1) * controls.sum(axis=1)
+    usual = np.einsum("bj,bj->b", cases @ np.nan_to_num(kernel), controls)
+    surplus: NDArray[np.float64] = (pairs * areas - usual) / pairs.sum()
+    return surplus
 
 
-def auroc_variance(kernel: NDArray[np.float64], case_subjects: Codes, control_subjects: Codes) -> float:
-    """Sampling variance of the mean of a (cases, controls) pair kernel, subjects being clusters.
-
-    Obuchowski 1997 (Biometrics 53:567), which is DeLong et al. 1988 (Biometrics 44:837) where every subject has one
-    recording. NaN kernel entries are left out of the structural components, and so are rows and columns that hold
-    nothing else. NaN if a class has fewer than two subjects.
-    """
-    known = ~np.isnan(kernel)
-    cases, controls = known.any(axis=1), known.any(axis=0)
-    m, k = int(cases.sum()), int(controls.sum())
-    if m == 0 or k == 0:
-        return float("nan")
-    filled = np.where(known, kernel, 0.0)
-    of_case = filled[cases].sum(axis=1) / known[cases].sum(axis=1)
-    of_control = filled[:, controls].sum(axis=0) / known[:, controls].sum(axis=0)
-    codes = np.unique(np.concatenate([case_subjects[cases], control_subjects[controls]]), return_inverse=True)[1]
-    size = int(codes.max()) + 1
-    # per subject, the summed departure of its cases and of its controls from the mean
-    by_case = np.bincount(codes[:m], weights=of_case - of_case.mean(), minlength=size)
-    by_control = np.bincount(codes[m:], weights=of_control - of_control.mean(), minlength=size)
-    i10, i01 = np.unique(codes[:m]).size, np.unique(codes[m:]).size
-    if i10 < 2 or i01 < 2:
-        return float("nan")
-    s10 = i10 / (i10 - 1) * np.sum(by_case**2) / m**2
-    s01 = i01 / (i01 - 1) * np.sum(by_control**2) / k**2
-    s11 = size / (size - 1) * np.sum(by_case * by_control) / (m * k)
-    return float(max(s10 + s01 + 2 * s11, 0.0))
-
-
-def _logit_interval(value: float, variance: float) -> Estimate:
+def logit_interval(value: float, variance: float) -> Estimate:
     """95 % interval of an AUROC on the logit scale, which stays in 0..1 and covers better than the plain one in samples
     of tens (Qin & Hotilovac 2008, Stat Methods Med Res 17:207).
 
-    At an AUROC of exactly 0 or 1 no pair disagrees and the variance estimate is 0: an interval of no width would claim
-    certainty, so the interval is NaN.
+    Where all pairs agree (AUROC 0 or 1) or none is ordered (constant probabilities), the variance estimate is 0: an
+    interval of no width would claim certainty, so the interval is NaN.
     """
-    if np.isnan(variance) or not 0 < value < 1:
-        return Estimate(value, np.nan, np.nan)
+    if np.isnan(variance):
+        return without_interval(value, FEW_SUBJECTS)
+    # below the rounding of sums of thousands of pairs there is no variance
+    if variance < VANISHING or not 0 < value < 1:
+        return without_interval(value, NO_VARIANCE)
     centre, half = np.log(value / (1 - value)), Z_95 * np.sqrt(variance) / (value * (1 - value))
     lower, upper = 1 / (1 + np.exp(-(centre + half * np.array([-1.0, 1.0]))))
     return Estimate(value, float(lower), float(upper))

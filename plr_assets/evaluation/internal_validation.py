@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from plr_assets import schemas
 from plr_assets.evaluation.confounders import AGE_WINDOW, matched_auroc, nuisance_auroc
-from plr_assets.evaluation.discrimination import auroc_rows, mean_pair_kernel
+from plr_assets.evaluation.discrimination import auroc_rows
 from plr_assets.evaluation.estimate import Estimate, Labels
 from plr_assets.evaluation.importance import Importance, permutation_importance, variance_inflation
 from plr_assets.evaluation.optimism import (
@@ -31,6 +31,7 @@ from plr_assets.evaluation.optimism import (
 )
 from plr_assets.evaluation.out_of_bag import OutOfBag, read_out_of_bag
 from plr_assets.evaluation.overall import brier, brier_rows
+from plr_assets.evaluation.pair_kernel import mean_pair_kernel
 from plr_assets.evaluation.stability import THRESHOLD_PERCENT, instability
 from plr_assets.evaluation.tables import frame_of
 from plr_assets.evaluation.uncertainty import decompose

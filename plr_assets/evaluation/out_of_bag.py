@@ -27,12 +27,14 @@ class OutOfBag:
     subject      (n,) codes.
     y            (n,) true for the positive class.
     p            (B, n) float32 as stored, NaN where the recording was in bag.
+    drawn        (B, S) how often each subject was in the bag.
     """
 
     recording: tuple[str, ...]
     subject: Codes
     y: Labels
     p: NDArray[np.float32]
+    drawn: NDArray[np.float64]
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -84,8 +86,9 @@ def read_out_of_bag(bootstrap: pl.DataFrame, cases: pl.DataFrame, *, pipeline: s
         if rows.size:
             raise refuse(f"iteration {iterations[rows[0]]}", problem)
 
-    in_bag = np.zeros((iterations.size, int(subject.max()) + 1), dtype=bool)
-    in_bag[trained_row, subject[trained]] = True
+    shape = iterations.size, int(subject.max()) + 1
+    times = np.bincount(trained_row * shape[1] + subject[trained], minlength=shape[0] * shape[1]).reshape(shape)
+    in_bag = times > 0
     cell = tested_row * n + tested
     repeated = np.bincount(cell, minlength=iterations.size * n)[cell] > 1
     rules = (
@@ -112,7 +115,8 @@ def read_out_of_bag(bootstrap: pl.DataFrame, cases: pl.DataFrame, *, pipeline: s
     lacking = np.flatnonzero(~(known[:, y].any(axis=1) & known[:, ~y].any(axis=1)))
     if lacking.size:
         raise refuse(f"iteration {iterations[lacking[0]]}", "the out-of-bag recordings are of one class.")
-    return OutOfBag(recording, subject, y, p)
+    # a subject that is drawn once brings all its recordings
+    return OutOfBag(recording, subject, y, p, times / np.bincount(subject))
 
 
 def _entries(frame: pl.DataFrame, column: str) -> tuple[NDArray[np.intp], NDArray[Any]]:

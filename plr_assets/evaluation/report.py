@@ -22,7 +22,8 @@ from plr_assets.evaluation.calibration import (
     calibration_slope,
     observed_expected,
 )
-from plr_assets.evaluation.discrimination import auroc_estimate, auroc_rows, mean_auroc_estimate, roc_curve
+from plr_assets.evaluation.discrimination import auroc_estimate, mean_auroc, roc_curve
+from plr_assets.evaluation.distributions import histogram
 from plr_assets.evaluation.estimate import Estimate
 from plr_assets.evaluation.out_of_bag import OutOfBag, read_out_of_bag
 from plr_assets.evaluation.overall import brier_rows, scaled_brier
@@ -30,8 +31,6 @@ from plr_assets.evaluation.tables import frame_of
 from plr_assets.evaluation.utility import decision_curve, net_benefit
 
 NET_BENEFIT_PERCENT = (5, 10, 15, 20)
-# 5 % wide: narrow enough to show two modes, wide enough for the 56 cases of the published cohort.
-HISTOGRAM_BINS = 20
 
 
 def evaluate_pipeline(
@@ -96,12 +95,12 @@ def evaluate_pipeline(
 
 def _metrics(out_of_bag: OutOfBag, p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | int]:
     y, subject, known = out_of_bag.y, out_of_bag.subject, ~np.isnan(out_of_bag.p)
-    resamples = auroc_rows(y, out_of_bag.p, known)
-    lower, upper = np.quantile(resamples, (0.025, 0.975))
+    single = mean_auroc(y, out_of_bag.p, subject, out_of_bag.drawn)
+    lower, upper = np.quantile(single.areas, (0.025, 0.975))
     mean_brier = float(brier_rows(y, out_of_bag.p, known).mean())
     benefits = net_benefit(y, p, np.array(NET_BENEFIT_PERCENT) / 100)
     return {
-        **_spread("auroc", mean_auroc_estimate(y, out_of_bag.p, subject)),
+        **_spread("auroc", single.estimate),
         "auroc_resample_lower": float(lower),
         "auroc_resample_upper": float(upper),
         **_spread("auroc_bagged", auroc_estimate(y, p, subject)),
@@ -123,12 +122,12 @@ def _spread(name: str, estimate: Estimate) -> dict[str, float]:
 
 
 def _histogram(y: np.ndarray[Any, np.dtype[np.bool_]], p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
-    borders = np.arange(HISTOGRAM_BINS + 1) / HISTOGRAM_BINS
-    counts = [np.histogram(p[y == positive], borders)[0] for positive in (False, True)]
+    counts = histogram(y, p)
+    bins = counts.cases.size
     return {
-        "y_true": np.repeat([0, 1], HISTOGRAM_BINS),
-        "bin": np.tile(np.arange(HISTOGRAM_BINS), 2),
-        "bin_start": np.tile(borders[:-1], 2),
-        "bin_end": np.tile(borders[1:], 2),
-        "n": np.concatenate(counts),
+        "y_true": np.repeat([0, 1], bins),
+        "bin": np.tile(np.arange(bins), 2),
+        "bin_start": np.tile(counts.borders[:-1], 2),
+        "bin_end": np.tile(counts.borders[1:], 2),
+        "n": np.concatenate([counts.controls, counts.cases]),
     }

@@ -63,7 +63,7 @@ ESSENTIAL_METRICS = Table(
         Column("classification", "string", "method"),
         Column("oracle", "boolean", "uses ground truth of evaluated recordings: shown, never ranked"),
         Column("synthetic", "boolean", "computed from simulated recordings"),
-        *_interval("auroc", "mean out-of-bag AUROC of one model (estimand `single`); DeLong interval", 0, 1),
+        *_interval("auroc", "mean out-of-bag AUROC of one model (estimand `single`)", 0, 1),
         Column("auroc_resample_lower", "float64", "2.5 % of AUROC over training resamples", minimum=0, maximum=1),
         Column("auroc_resample_upper", "float64", "97.5 % of AUROC over training resamples", minimum=0, maximum=1),
         *_interval("auroc_bagged", "AUROC of the averaged out-of-bag prediction (`bagged`); DeLong interval", 0, 1),

@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 from plr_assets.evaluation import calibration as c
 
@@ -86,11 +86,15 @@ def test_probabilities_of_0_and_1_are_clipped_where_stated() -> None:
     assert c.calibration_slope(y, p) == c.calibration_slope(y, np.clip(p, 1e-6, 1 - 1e-6))
 
 
-def test_observed_expected_is_the_ratio_with_a_binomial_interval_on_the_log_scale() -> None:
-    y, p = np.repeat([1, 0], [20, 80]), np.full(100, 0.25)
-    ratio, lower, upper = c.observed_expected(y, p)
-    factor = np.exp(1.959964 * np.sqrt((1 - 0.2) / 20))
-    assert (ratio, lower, upper) == pytest.approx((0.8, 0.8 / factor, 0.8 * factor))
+def test_observed_expected_is_the_ratio_with_a_delta_interval_on_the_log_scale() -> None:
+    y, p = draw(3)
+    n = y.size
+    # delta method for log(mean y) - log(mean p), written with the covariance matrix of the two means
+    gradient = np.array([1 / y.mean(), -1 / p.mean()])
+    error = np.sqrt(gradient @ (np.cov(y, p) / n) @ gradient)
+    factor = np.exp(t.ppf(0.975, n - 1) * error)
+    ratio = y.mean() / p.mean()
+    assert c.observed_expected(y, p) == pytest.approx((ratio, ratio / factor, ratio * factor), rel=1e-9)
 
 
 def test_observed_expected_of_one_class_has_no_interval() -> None:
@@ -113,8 +117,8 @@ def test_recordings_entered_twice_do_not_narrow_the_intervals() -> None:
 def test_clustered_observed_expected_follows_the_cluster_sums() -> None:
     y, subjects = np.array([1, 1, 0, 0, 1, 0]), np.array([0, 0, 1, 1, 2, 2])
     ratio, lower, _ = c.observed_expected(y, np.full(6, 0.5), subjects)
-    # sums of y - mean(y) per subject: 1, -1, 0
-    assert np.log(ratio / lower) == pytest.approx(1.959964 * np.sqrt(3 / 2 * 2 / 9))
+    # sums of y / mean(y) - 1 per subject: 2, -2, 0; their mean over 6 recordings has variance 3/2 x 8/36
+    assert np.log(ratio / lower) == pytest.approx(t.ppf(0.975, 2) * np.sqrt(3 / 2 * 8 / 36))
 
 
 def test_grouped_curve_has_ten_equal_groups_and_wilson_intervals() -> None:
