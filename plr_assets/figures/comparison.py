@@ -23,6 +23,7 @@ from plr_assets.figures.tables import (
     best_honest,
     colour_labels,
     colour_of,
+    colours_of,
     intervals,
     note_below,
     numbers,
@@ -62,7 +63,8 @@ def draw_auroc_by_method(
         height = 1.5 + ROW_IN * rows + 0.32 * len(shown)
         figure = style.page(height, title=title, synthetic=synthetic, width_in=min(style.width_in, 6.0))
         panels = figure.subplots(
-            len(shown), 1, squeeze=False, sharex=True, gridspec_kw={"height_ratios": [len(m) + 0.4 for m in shown.values()]}
+            len(shown), 1, squeeze=False, sharex=True,
+            gridspec_kw={"height_ratios": [len(methods) + 0.4 for methods in shown.values()]},
         )[:, 0]  # fmt: skip
         for panel, (axis, methods) in zip(panels, shown.items(), strict=True):
             _draw_methods(
@@ -185,7 +187,7 @@ def _draw_curve(axes: Axes, ordered: pl.DataFrame, place: np.ndarray[Any, Any], 
 def draw_featurizations(
     essential_metrics: pl.DataFrame, *, display: Names, categories: Names, synthetic: bool, style: Style, title: str
 ) -> Figure:
-    """Featurizations of the same cleaned signals: a panel a classifier, a row a pair of methods, a mark a featurization.
+    """Featurizations of the same signals: a panel a classifier, a row a pair of methods, a mark a featurization.
 
     essential_metrics   `schemas.ESSENTIAL_METRICS`; only combinations that were computed with two featurizations or
                         more are drawn, so that marks of one row differ in nothing else.
@@ -203,6 +205,7 @@ def draw_featurizations(
         for imputation in present(paired, "imputation", display)
         if not paired.filter(outlier_detection=outlier, imputation=imputation).is_empty()
     ]
+    inks = colours_of([outlier for outlier, _ in pairs], categories["outlier_detection"], style)
     colours = [style.series[place % len(style.series)] for place in range(len(features))]
     across = min(2, len(panels))
     down = -(-len(panels) // across)
@@ -220,11 +223,12 @@ def draw_featurizations(
                 shift = (place - (len(features) - 1) / 2) * 0.6 / max(1, len(features) - 1)
                 intervals(
                     axes, numbers(rows, "auroc"), (numbers(rows, "auroc_ci_lower"), numbers(rows, "auroc_ci_upper")),
-                    np.array(order, dtype=np.float64) + shift, color=colours[place], label=display["featurization"][feature],
+                    np.array(order, dtype=np.float64) + shift, color=colours[place],
+                    label=display["featurization"][feature],
                 )  # fmt: skip
             style.dress(axes, "", display["classification"][panels[index]])
             names = [f"{display['outlier_detection'][a]} \u2192 {display['imputation'][b]}" for a, b in pairs]
-            rows_page(axes, names, style, named=index % across == 0)
+            rows_page(axes, names, style, inks, named=index % across == 0)
             if index + across >= len(panels):
                 axes.set_xlabel("AUROC of one model (95 % interval)")
                 axes.tick_params(labelbottom=True)

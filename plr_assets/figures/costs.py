@@ -6,7 +6,7 @@ up (`schemas.PIPELINE_COSTS` has the sums), or measuring them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,19 +43,23 @@ def draw_costs(
     style: Style,
     title: str,
 ) -> Figure:
-    """AUROC of every pipeline against the seconds that its parts took, colour by outlier detection, shape by classifier.
+    """AUROC of every pipeline against the seconds that its parts took: colour outlier detection, shape classifier.
 
     pipeline_costs   `schemas.PIPELINE_COSTS`.
-    The line joins the pipelines that no cheaper one beats; oracles are open and not on it. Raises ValueError if a table
-    is empty, a pipeline has no cost, a method no name, or the origin is another.
+    The line joins the pipelines that no cheaper one beats; oracles are open and not on it. Pipelines without measured
+    seconds are left out and counted. Raises ValueError if a table is empty, no pipeline has seconds, a method has no
+    name, or the origin is another.
     """
     require_pipelines(essential_metrics, synthetic)
     require_rows(pipeline_costs, "pipeline_costs", ["pipeline", "seconds"])
     rows = essential_metrics.filter(pl.col("auroc").is_not_null()).join(
-        pipeline_costs.select("pipeline", "seconds"), on="pipeline", how="left", maintain_order="left"
+        pipeline_costs.filter(pl.col("seconds") > 0).select("pipeline", "seconds"),
+        on="pipeline",
+        maintain_order="left",
     )
-    if rows["seconds"].is_null().any():
-        raise ValueError(f"pipeline_costs lacks {rows.filter(pl.col('seconds').is_null())['pipeline'].to_list()}")
+    if rows.is_empty():
+        raise ValueError("nothing to draw: pipeline_costs has no seconds of these pipelines")
+    size = 22 if rows.height < 100 else 12
     classifiers = present(rows, "classification", display)
     detectors = present(rows, "outlier_detection", display)
     with style.applied():
@@ -64,7 +68,7 @@ def draw_costs(
         for row in rows.iter_rows(named=True):
             colour = colour_of(categories["outlier_detection"][row["outlier_detection"]], style)
             axes.scatter(
-                row["seconds"], row["auroc"], s=22 if rows.height < 100 else 12, linewidth=0.8, alpha=0.8, zorder=3, edgecolor=colour,
+                row["seconds"], row["auroc"], s=size, linewidth=0.8, alpha=0.8, zorder=3, edgecolor=colour,
                 marker=_MARKERS[classifiers.index(row["classification"]) % len(_MARKERS)],
                 facecolor="white" if row["oracle"] else colour,
             )  # fmt: skip
@@ -78,18 +82,20 @@ def draw_costs(
         _plain_ticks(axes)
         axes.set(xlabel="seconds of computing, all parts of the pipeline on one process", ylabel="AUROC of one model")
         style.dress(axes, "", "")
-        _legends(
+        _legend(
             axes,
             {
                 display["classification"][name]: _MARKERS[place % len(_MARKERS)]
                 for place, name in enumerate(classifiers)
             },
-            {categories["outlier_detection"][name]: "o" for name in detectors},
+            list(dict.fromkeys(categories["outlier_detection"][name] for name in detectors)),
             style,
         )
         notes = ["step line: no cheaper pipeline has a higher AUROC; bar: 95 % interval of its last pipeline"]
         if not front.is_empty():
             notes.append("on it, at its end: " + pipeline_name(front.row(-1, named=True), display, AXES))
+        if left_out := essential_metrics.height - rows.height:
+            notes.append(f"{left_out} pipeline(s) without measured seconds are not shown")
         if rows["oracle"].any():
             notes.append("open: uses ground truth of evaluated recordings, never ranked")
         note_below(figure, notes, style)
@@ -124,20 +130,15 @@ def _plain_ticks(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
 
 
-def _legends(axes: Axes, shapes: Mapping[str, str], colours: Mapping[str, str], style: Style) -> None:
+def _legend(axes: Axes, shapes: Mapping[str, str], colours: Sequence[str], style: Style) -> None:
     """On the right of the panel: classifiers by shape, and below them outlier detection by colour."""
     from matplotlib.lines import Line2D
 
-    def handles(marks: Mapping[str, str], coloured: bool) -> list[Line2D]:
-        return [
-            Line2D(
-                [], [], linestyle="none", marker=marker, markersize=4, label=name,
-                color=colour_of(name, style) if coloured else style.muted,
-            )
-            for name, marker in marks.items()
-        ]  # fmt: skip
+    def entry(name: str, marker: str, colour: str) -> Line2D:
+        return Line2D([], [], linestyle="none", marker=marker, markersize=4, color=colour, label=name)
 
-    place = {"loc": "upper left", "borderaxespad": 0.2, "alignment": "left"}
-    first = axes.legend(handles=handles(shapes, False), title="classifier", bbox_to_anchor=(1.01, 1.0), **place)
-    axes.add_artist(first)
-    axes.legend(handles=handles(colours, True), title="outlier detection", bbox_to_anchor=(1.01, 0.55), **place)
+    handles = [entry("classifier:", "", style.ink)]
+    handles += [entry(name, marker, style.muted) for name, marker in shapes.items()]
+    handles += [entry("", "", style.ink), entry("outlier detection:", "", style.ink)]
+    handles += [entry(name, "o", colour_of(name, style)) for name in colours]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.2)

@@ -89,7 +89,8 @@ def draw_imputation_matrix(
     """Mean absolute error at masked samples, mask x imputation, in % of the baseline.
 
     imputation_metrics   `schemas.IMPUTATION_METRICS`; metric `mae` of the stratum `all` is drawn.
-    Raises ValueError if there is nothing to draw, a method has no name, a cell is there twice, or the origin is another.
+    Raises ValueError if there is nothing to draw, a method has no name, a cell is there twice, or the origin
+    is another.
     """
     rows = imputation_metrics.filter(pl.col("stratum") == "all", pl.col("metric") == "mae", ~pl.col("oracle"))
     require_rows(rows, "imputation_metrics (mae)")
@@ -110,8 +111,10 @@ def draw_imputation_matrix(
         axes = figure.subplots()
         colours, norm = colour_scale(values, style)
         style.dress(axes, "", "MAE at masked samples")
-        look = {"colours": colours, "norm": norm, "style": style}
-        draw_cells(axes, values, np.zeros(values.shape, dtype=bool), write=lambda value: f"{value:.2f}", **look)
+        draw_cells(
+            axes, values, np.zeros(values.shape, dtype=bool), colours=colours, norm=norm, style=style,
+            write=lambda value: f"{value:.2f}",
+        )  # fmt: skip
         axes.set_yticks(np.arange(len(masks)), [display["outlier_detection"][mask] for mask in masks])
         axes.set_xticks(np.arange(len(imputers)), [display["imputation"][name] for name in imputers], rotation=90)
         colour_labels(axes.get_yticklabels(), masks, categories["outlier_detection"], style)
