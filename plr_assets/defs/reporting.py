@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plr_assets.defs.data_import import recordings
-from plr_assets.defs.figure_parts import labelled, named, texts
+from plr_assets.defs.figure_parts import APPLIED, labelled, named, texts
 from plr_assets.defs.figures import detection_figures, pipeline_figures, recording_figures, signal_figures
 from plr_assets.defs.figures_study import cost_figures, method_figures, study_figures
 from plr_assets.defs.results import essential_metrics, evaluation, imputation_metrics, outlier_metrics
@@ -41,9 +41,9 @@ def _drawn(asset: StageAsset) -> Reads:
 
 
 def _source(task: Task, table: str) -> str:
-    """Which table a number comes from, so that it is found again."""
+    """Which table a number comes from, by content: equal results give equal files, whichever run they are from."""
     ref = task.inputs[table, table][WHOLE]
-    return f"{table} of study {task.study.name}, MLflow run {ref.run_id}, content {ref.info.digest[:12]}"
+    return f"{table} of study {task.study.name}, digest {ref.info.digest[:16]}"
 
 
 @stage_asset(
@@ -179,12 +179,14 @@ def _facts(task: Task, cohort: pl.DataFrame, best: pl.DataFrame | None) -> list[
 
 def _leaderboard(task: Task, best: pl.DataFrame) -> Grid:
     from plr_assets.reporting.page import Grid
-    from plr_assets.reporting.papers import PIPELINE_HEADER, PIPELINE_NUMERIC, pipeline_row
+    from plr_assets.reporting.papers import pipeline_header, pipeline_row
 
     display = texts(task.grid, "display")
-    rows = [pipeline_row(row, display) for row in best.iter_rows(named=True)]
+    shown = [axis for axis in APPLIED if axis != "featurization" or best[axis].n_unique() > 1]
+    rows = [pipeline_row(row, display, shown) for row in best.iter_rows(named=True)]
     dim = [place for place, rank in enumerate(best["rank"]) if rank is None]
-    return Grid(PIPELINE_HEADER, rows, PIPELINE_NUMERIC, dim)
+    header = pipeline_header(shown)
+    return Grid(header, rows, [0, *range(1 + len(shown), len(header))], dim)
 
 
 def _notes(best: pl.DataFrame) -> list[str]:
@@ -228,7 +230,8 @@ def _pictures(task: Task, asset: StageAsset, keys: Sequence[PipelineKey]) -> Ite
     from plr_assets.reporting.images import data_uri
     from plr_assets.reporting.page import Picture
 
-    words = load_figures_config().figures
+    config = load_figures_config()
+    words = config.figures
     refs: Mapping[PipelineKey, ArtifactRef] = task.inputs.get((asset.name, "figure"), {})
     for key in keys:
         if key not in refs:
@@ -239,7 +242,7 @@ def _pictures(task: Task, asset: StageAsset, keys: Sequence[PipelineKey]) -> Ite
             text = words[_TEXTS.get(asset.name, name)]
             title = f"{text.title}: {named(task, key)}" if asset.partitioned else text.title
             title += f", {detail}" if detail and not asset.partitioned else ""
-            uri, width, height = data_uri(sidecar.with_suffix(".png"))
+            uri, width, height = data_uri(sidecar.with_suffix(".png"), config.style.dpi)
             yield Picture(f"{asset.name}-{sidecar.stem}", title, text.caption, uri, width, height)
 
 

@@ -65,12 +65,14 @@ def draw_costs(
     with style.applied():
         figure = style.page(4.2, title=title, synthetic=synthetic)
         axes = figure.subplots()
-        for row in rows.iter_rows(named=True):
-            colour = colour_of(categories["outlier_detection"][row["outlier_detection"]], style)
+        for (classifier, detector, oracle), group in rows.group_by(
+            "classification", "outlier_detection", "oracle", maintain_order=True
+        ):
+            colour = colour_of(categories["outlier_detection"][detector], style)
             axes.scatter(
-                row["seconds"], row["auroc"], s=size, linewidth=0.8, alpha=0.8, zorder=3, edgecolor=colour,
-                marker=_MARKERS[classifiers.index(row["classification"]) % len(_MARKERS)],
-                facecolor="white" if row["oracle"] else colour,
+                numbers(group, "seconds"), numbers(group, "auroc"), s=size, linewidth=0.8, alpha=0.8, zorder=3,
+                edgecolor=colour, facecolor="white" if oracle else colour,
+                marker=_MARKERS[classifiers.index(classifier) % len(_MARKERS)],
             )  # fmt: skip
         front = _front(rows.filter(~pl.col("oracle")))
         axes.plot(

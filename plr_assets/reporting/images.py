@@ -9,12 +9,14 @@ import base64
 import io
 from pathlib import Path
 
-# Twice the width of the report's text, for screens of double density.
-SCREEN_PIXELS = 1500
+# CSS pixels an inch of a figure takes: letters of 6.5 pt then have the size of the page's notes.
+PIXELS_PER_INCH = 140
+# Pixels of the picture for each of the page: sharp on a phone, at a quarter of the bytes of 300 dpi.
+DENSITY = 1.5
 
 
-def data_uri(path: Path, pixels: int = SCREEN_PIXELS) -> tuple[str, int, int]:
-    """The PNG at `path`, at most `pixels` wide, as a `data:` URI, and the width and height it has then.
+def data_uri(path: Path, dpi: int) -> tuple[str, int, int]:
+    """The PNG at `path`, drawn at `dpi`, as a `data:` URI, and the width and height that it takes on the page.
 
     256 colours: our figures have fewer, but for blended edges and colour scales, and the file is a third.
     """
@@ -22,8 +24,9 @@ def data_uri(path: Path, pixels: int = SCREEN_PIXELS) -> tuple[str, int, int]:
 
     with Image.open(path) as opened:
         image = opened.convert("RGB")
-    if image.width > pixels:
-        image = image.resize((pixels, round(image.height * pixels / image.width)), Image.Resampling.LANCZOS)
+    shown = tuple(round(side * PIXELS_PER_INCH / dpi) for side in image.size)
+    kept = tuple(min(side, round(on_page * DENSITY)) for side, on_page in zip(image.size, shown, strict=True))
+    image = image.resize((kept[0], kept[1]), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.quantize(256).save(buffer, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}", image.width, image.height
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}", shown[0], shown[1]

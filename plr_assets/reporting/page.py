@@ -20,7 +20,7 @@ SHOWN_ROWS = 25
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure. `uri`: `data:image/png;base64,...`; width and height in pixels."""
+    """One figure. `uri`: `data:image/png;base64,...`; width and height on the page, in CSS pixels."""
 
     name: str
     title: str
@@ -113,7 +113,7 @@ def _template() -> Template:
 _STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --muted: #5c5c5c; --line: #d9d9d9; --model: #0072b2; --warn: #b2182b; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 0 1rem 3rem; max-width: 62rem; color: var(--ink); background: #fff;
+body { margin: 0 auto; padding: 0 1rem 3rem; max-width: 66rem; color: var(--ink); background: #fff;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 header { padding-top: 1.5rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
@@ -132,10 +132,12 @@ table { border-collapse: collapse; font-size: .875rem; width: 100%; }
 caption { text-align: left; color: var(--muted); padding-bottom: .3rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); }
 th { border-bottom: 2px solid var(--ink); white-space: nowrap; }
+td:not(.number) { min-width: 4.5rem; }
+td.number:first-child { min-width: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.dim td { color: var(--muted); }
 figure { margin: 1rem 0 2rem; }
-figure img { display: block; width: 100%; height: auto; border: 1px solid var(--line); }
+figure img { display: block; max-width: 100%; height: auto; border: 1px solid var(--line); }
 figcaption { margin-top: .4rem; max-width: 46rem; }
 .verdict { font-weight: 700; white-space: nowrap; }
 .failed { color: var(--warn); }
@@ -224,7 +226,7 @@ _PAGE = """\
 {% for picture in section.pictures %}
 <figure id="figure-{{ picture.name }}">
 <img src="{{ picture.uri }}" width="{{ picture.width }}" height="{{ picture.height }}"
-  alt="{{ picture.title }}" decoding="async">
+  alt="{{ picture.title }}">
 <figcaption><strong>{{ picture.title }}.</strong> {{ picture.caption }}</figcaption>
 </figure>
 {% endfor %}

@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 Names = Mapping[str, Mapping[str, str]]
 AXES = ("outlier_detection", "imputation", "featurization", "classification")
-HEADINGS = ("Outlier detection", "Imputation", "Features", "Classifier")
+_HEADINGS = dict(zip(AXES, ("Outlier detection", "Imputation", "Features", "Classifier"), strict=True))
+_NUMBERS = ("AUROC (95 % CI)", "scaled Brier", "slope (95 % CI)", "O:E (95 % CI)", "NB at 15 %")
 DAGGER = "\u2020"
 BEST = 20  # rows of the table of pipelines: what fits a page
 _METRICS = ("auroc", "calibration_slope", "o_e_ratio")
 
 
-def pipeline_row(row: Mapping[str, Any], display: Names) -> list[str]:
+def pipeline_header(axes: Sequence[str] = AXES) -> list[str]:
+    """What `pipeline_row` holds."""
+    return ["", *(_HEADINGS[axis] for axis in axes), *_NUMBERS]
+
+
+def pipeline_row(row: Mapping[str, Any], display: Names, axes: Sequence[str] = AXES) -> list[str]:
     """A row of `essential_metrics` with its `rank` (none: an oracle) as a reader sees it."""
     return [
         DAGGER if row["rank"] is None else str(row["rank"]),
-        *(display[axis][row[axis]] for axis in AXES),
+        *(display[axis][row[axis]] for axis in axes),
         _interval(row, "auroc"),
         number(row["scaled_brier"]),
         _interval(row, "calibration_slope"),
@@ -35,8 +41,6 @@ def pipeline_row(row: Mapping[str, Any], display: Names) -> list[str]:
     ]
 
 
-PIPELINE_HEADER = ("", *HEADINGS, "AUROC (95 % CI)", "scaled Brier", "slope (95 % CI)", "O:E (95 % CI)", "NB at 15 %")
-PIPELINE_NUMERIC = (0, 5, 6, 7, 8, 9)
 PIPELINE_NOTES = (
     "AUROC and scaled Brier score: one model, mean over out-of-bag iterations. Calibration slope, observed : expected "
     "and net benefit (NB): averaged out-of-bag prediction.",
@@ -51,11 +55,13 @@ def _interval(row: Mapping[str, Any], name: str) -> str:
 def pipelines_table(ranked: pl.DataFrame, display: Names, *, source: str, origin: str) -> PaperTable:
     """The best pipelines, oracles among them without a rank. `ranked`: `essential_metrics`, best first, with `rank`."""
     rows = ranked.head(BEST)
-    caption = f"The {rows.height} pipelines of the highest AUROC of {ranked.height} ({origin})."
+    few = rows.height < ranked.height
+    caption = f"{rows.height} of {ranked.height}" if few else f"All {ranked.height}"
+    caption += f" pipelines, the highest AUROC first ({origin})."
     if rows["oracle"].any():
         caption += f" {DAGGER} uses ground truth of evaluated recordings: shown, never ranked."
     shown = [pipeline_row(row, display) for row in rows.iter_rows(named=True)]
-    return PaperTable("pipelines", caption, PIPELINE_HEADER, shown, PIPELINE_NUMERIC, source)
+    return PaperTable("pipelines", caption, pipeline_header(), shown, (0, 5, 6, 7, 8, 9), source)
 
 
 def detection_table(outlier_metrics: pl.DataFrame, display: Names, *, source: str, origin: str) -> PaperTable:
