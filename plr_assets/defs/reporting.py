@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plr_assets.defs.data_import import recordings
+from plr_assets.defs.featurization import feature_catalog
 from plr_assets.defs.figure_parts import APPLIED, labelled, named, texts
 from plr_assets.defs.figures import detection_figures, pipeline_figures, recording_figures, signal_figures
 from plr_assets.defs.figures_study import cost_figures, method_figures, study_figures
@@ -101,6 +102,7 @@ def paper_tables(task: Task) -> Product:
         ),
         reads(essential_metrics, required=False),
         *(_drawn(asset) for asset in (*_STUDY_FIGURES, recording_figures, detection_figures, signal_figures)),
+        _drawn(feature_catalog),
         _drawn(pipeline_figures),
         reads(evaluation, "essential_metrics", lambda grid, _: grid.pipelines, required=False),
     ],
@@ -210,6 +212,7 @@ def _sections(task: Task, best: pl.DataFrame | None) -> Iterator[Section]:
         ("Recordings", recording_figures),
         ("Outlier detection, recording by recording", detection_figures),
         ("Imputation, recording by recording", signal_figures),
+        ("Features", feature_catalog),
         ("Pipelines", pipeline_figures),
     ):
         there = task.inputs.get((asset.name, "figure"), {})
@@ -240,6 +243,7 @@ def _pictures(task: Task, asset: StageAsset, keys: Sequence[PipelineKey]) -> Ite
         for sidecar in sorted(folder_path(refs[key]).glob("*.json")):
             name, _, detail = sidecar.stem.partition("__")
             text = words[_TEXTS.get(asset.name, name)]
+            detail = sidecar.stem if asset is feature_catalog else detail
             title = f"{text.title}: {named(task, key)}" if asset.partitioned else text.title
             title += f", {detail}" if detail and not asset.partitioned else ""
             uri, width, height = data_uri(sidecar.with_suffix(".png"), config.style.dpi)
@@ -249,6 +253,7 @@ def _pictures(task: Task, asset: StageAsset, keys: Sequence[PipelineKey]) -> Ite
 # Entry of configs/figures.yaml where the file goes by its partition.
 _TEXTS = {
     "recording_figures": "recording_overview",
+    "feature_catalog": "features",
     "detection_figures": "detection",
     "signal_figures": "imputation",
     "pipeline_figures": "pipeline",
