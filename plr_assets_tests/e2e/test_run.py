@@ -187,6 +187,29 @@ def test_every_figure_says_which_published_content_it_was_drawn_from(finished: L
         assert sidecar["data"]["table"]["auroc"] == table["auroc"].to_list()
 
 
+def test_the_terminal_answers_questions_and_says_where_the_report_is(
+    finished: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def plr(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["plr", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    study, query = str(finished.study_file()), "SELECT pipeline, auroc FROM essential_metrics ORDER BY pipeline"
+    table = read_table(database_path(finished.folder), "essential_metrics").sort("pipeline")
+    lines = plr("sql", study, query, "--csv").splitlines()
+    assert lines[0] == "pipeline,auroc"
+    assert [line.partition(",")[0] for line in lines[1:]] == table["pipeline"].to_list()
+    assert [float(line.partition(",")[2]) for line in lines[1:]] == table["auroc"].to_list()
+    shown = plr("sql", study, query, "--rows", "2")
+    assert table["pipeline"][1] in shown
+    assert table["pipeline"][2] not in shown
+    assert "5 rows; the first 2 are shown" in shown
+    assert plr("report", study).strip() == str(finished.folder / "report.html")
+
+
 def test_numbers_for_a_paper_are_those_of_the_database(finished: Lab) -> None:
     text = (finished.folder / "tables" / "numbers.tex").read_text(encoding="utf-8")
     best = leaderboard(finished.study()).filter(rank=1).row(0, named=True)
