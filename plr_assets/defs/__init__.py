@@ -54,6 +54,7 @@ ASSETS: tuple[StageAsset, ...] = (
     figures_study.study_figures,
     figures_study.method_figures,
     figures_study.cost_figures,
+    figures_study.validation_figures,
     reporting.paper_tables,
     reporting.report,
 )

@@ -11,6 +11,7 @@ from plr_assets.defs.figure_parts import labelled
 from plr_assets.defs.imputation import imputed_signals, imputers, reconstructions
 from plr_assets.defs.outlier_detection import detectors, outlier_masks, outlier_scores
 from plr_assets.defs.stages import CLASSIFICATION, FEATURIZATION, IMPUTATION, OUTLIER_DETECTION, RESULTS
+from plr_assets.errors import DataError
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.costs import seconds_by_stage
 from plr_assets.platform.previews import markdown_table
@@ -53,6 +54,8 @@ def pipeline_costs(task: Task) -> Product:
         if taken is not None:
             stages = {f"seconds_{stage.name}": taken.get(stage.name, 0.0) for stage in _STAGES}
             rows.append({"pipeline": str(pipeline), **stages, "seconds": sum(stages.values())})
+    if not rows:
+        raise DataError("pipeline_costs", "no pipeline is published with its seconds.", "Run the pipelines first.")
     columns = {column.name: pl.String if column.dtype == "string" else pl.Float64 for column in PIPELINE_COSTS.columns}
     frame = pl.DataFrame(rows, schema=columns)
     return Product(

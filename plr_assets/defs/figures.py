@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plr_assets.defs.data_import import recordings
-from plr_assets.defs.figure_parts import configuration, inputs, labelled, named, product
+from plr_assets.defs.figure_parts import configuration, inputs, labelled, named, product, products
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import members_of, outlier_masks, outlier_scores
 from plr_assets.defs.results import evaluation
 from plr_assets.defs.stages import FIGURES
+from plr_assets.defs.validation import internal_validation
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import inline_png
 from plr_assets.platform.stages import Task, reads, stage_asset
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from plr_assets.recordings.table import Recordings
 
+RELIABILITY_TABLES = ("stability", "feature_importance")
 PIPELINE_TABLES = ("essential_metrics", "roc_curves", "calibration_curves", "dca_curves", "probability_distributions")
 
 
@@ -198,21 +200,38 @@ def signal_figures(task: Task) -> Product:
     FIGURES,
     keys=lambda grid: grid.pipelines,
     axes=AXES,
-    reads=[reads(evaluation, table) for table in PIPELINE_TABLES],
+    reads=[
+        *(reads(evaluation, table) for table in PIPELINE_TABLES),
+        *(reads(internal_validation, table, required=False) for table in RELIABILITY_TABLES),
+    ],
     configuration=configuration,
     exports={"figure": "figures/pipelines"},
     offered=labelled,
     kinds=("matplotlib", "mlflow"),
 )
 def pipeline_figures(task: Task) -> Product:
-    """One pipeline on one page: ROC curve, calibration, decision curve, predictions by class."""
-    from plr_assets.figures.pipeline import draw_pipeline
+    """One pipeline: ROC curve, calibration, decision curve and predictions by class on one page, on another what its
+    numbers stand on: stability of predictions, importance of features. The second is drawn where it is published.
+    """
+    from plr_assets.figures.pipeline import draw_pipeline, draw_reliability
     from plr_assets.figures.style import load_figures_config
 
     tables = {name: task.table("evaluation", name) for name in PIPELINE_TABLES}
     style = load_figures_config().style
-    figure = draw_pipeline(tables, title=named(task), synthetic=task.study.synthetic, style=style)
-    return product(task, figure, str(task.key), tables)
+    look: dict[str, Any] = {"title": named(task), "synthetic": task.study.synthetic, "style": style}
+    drawn: dict[str, tuple[Any, Figure]] = {str(task.key): (tables, draw_pipeline(tables, **look))}
+    further = {name: task.table("internal_validation", name) for name in RELIABILITY_TABLES if _is_there(task, name)}
+    if further:
+        drawn[f"{task.key}__reliability"] = (further, draw_reliability(further, **look))
+    return products(task, drawn)
+
+
+def _is_there(task: Task, table: str) -> bool:
+    """Whether a table of internal validation is published, and says something of this pipeline."""
+    if not task.inputs.get(("internal_validation", table)):
+        return False
+    column = {"stability": "y_prob_model", "feature_importance": "importance"}[table]
+    return not bool(task.table("internal_validation", table)[column].is_null().all())
 
 
 def _by_missing_samples(cohort: Recordings) -> list[int]:

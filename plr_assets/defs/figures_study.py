@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from plr_assets.defs.costs import pipeline_costs
 from plr_assets.defs.figure_parts import configuration, labelled, products, texts
-from plr_assets.defs.results import essential_metrics, imputation_comparisons, imputation_metrics, outlier_metrics
+from plr_assets.defs.results import (
+    essential_metrics,
+    imputation_comparisons,
+    imputation_metrics,
+    outlier_metrics,
+    reliability,
+)
 from plr_assets.defs.stages import FIGURES
+from plr_assets.defs.validation import confounders
 from plr_assets.errors import DataError
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import Task, reads, stage_asset
@@ -26,17 +33,14 @@ Draw = Callable[..., "Figure"]
 Drawn = dict[str, tuple[Any, "Figure"]]
 
 
-def _drawer(task: Task) -> Callable[..., Figure]:
+def _drawer(task: Task, *, coloured: bool = True) -> Callable[..., Figure]:
     """Draws with this study's names, colours and title; `figure` is its entry in configs/figures.yaml."""
     from plr_assets.figures.style import load_figures_config
 
     config = load_figures_config()
-    look = {
-        "display": texts(task.grid, "display"),
-        "categories": texts(task.grid, "category"),
-        "synthetic": task.study.synthetic,
-        "style": config.style,
-    }
+    look = {"display": texts(task.grid, "display"), "synthetic": task.study.synthetic, "style": config.style}
+    if coloured:  # by the families of methods
+        look["categories"] = texts(task.grid, "category")
 
     def draw(function: Draw, figure: str, *tables: pl.DataFrame, detail: str = "") -> Figure:
         title = f"{config.figures[figure].title}: {task.setting('title')}{detail}"
@@ -136,3 +140,38 @@ def cost_figures(task: Task) -> Product:
     metrics, costs = task.table("essential_metrics"), task.table("pipeline_costs")
     figure = _drawer(task)(draw_costs, "costs", metrics, costs)
     return products(task, {"costs": ({"essential_metrics": metrics, "pipeline_costs": costs}, figure)})
+
+
+@stage_asset(
+    FIGURES,
+    reads=[
+        reads(essential_metrics),
+        reads(confounders),
+        reads(reliability, "optimism"),
+        reads(reliability, "adjusted_auroc"),
+    ],
+    settings=("title",),
+    configuration=configuration,
+    exports=_PLACE,
+    offered=labelled,
+    kinds=("matplotlib", "mlflow"),
+)
+def validation_figures(task: Task) -> Product:
+    """How far the study's numbers can be relied on: nuisances, pairs of like age, optimism of the fit.
+
+    A figure whose table has no number (ages are not known, say) is left out.
+    """
+    from plr_assets.figures.validation import draw_confounders, draw_like_age, draw_optimism
+
+    metrics, draw = task.table("essential_metrics"), _drawer(task, coloured=False)
+    drawn: Drawn = {}
+    for name, function, table, column in (
+        ("confounders", draw_confounders, task.table("confounders"), "auroc"),
+        ("like_age", draw_like_age, task.table("reliability", "adjusted_auroc"), "auroc_matched"),
+        ("optimism", draw_optimism, task.table("reliability", "optimism"), "auroc_apparent"),
+    ):
+        if not table[column].is_null().all():
+            drawn[name] = ({name: table, "essential_metrics": metrics}, draw(function, name, table, metrics))
+    if not drawn:
+        raise DataError("validation_figures", "no table has a number to draw.", "See why in their column `reason`.")
+    return products(task, drawn)

@@ -14,8 +14,8 @@ from plr_assets.defs.data_import import recordings
 from plr_assets.defs.featurization import feature_catalog
 from plr_assets.defs.figure_parts import APPLIED, labelled, named, texts
 from plr_assets.defs.figures import detection_figures, pipeline_figures, recording_figures, signal_figures
-from plr_assets.defs.figures_study import cost_figures, method_figures, study_figures
-from plr_assets.defs.results import essential_metrics, evaluation, imputation_metrics, outlier_metrics
+from plr_assets.defs.figures_study import cost_figures, method_figures, study_figures, validation_figures
+from plr_assets.defs.results import essential_metrics, evaluation, imputation_metrics, outlier_metrics, reliability
 from plr_assets.defs.stages import FIGURES
 from plr_assets.grid import PipelineKey
 from plr_assets.platform.artifacts import ArtifactRef, Product, folder_path
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 # Pages of single pipelines and pairs in the report: the best; a file of all 440 would be 100 MB.
 PAGES = 12
-CHECKED = (recordings, outlier_metrics, imputation_metrics)
-_STUDY_FIGURES = (study_figures, method_figures, cost_figures)
+CHECKED = (recordings, outlier_metrics, imputation_metrics, reliability)
+_STUDY_FIGURES = (study_figures, validation_figures, method_figures, cost_figures)
 
 
 def _drawn(asset: StageAsset) -> Reads:
@@ -242,7 +242,8 @@ def _pictures(task: Task, asset: StageAsset, keys: Sequence[PipelineKey]) -> Ite
         # figures that are kept in three forms; pages of single recordings have a PNG alone
         for sidecar in sorted(folder_path(refs[key]).glob("*.json")):
             name, _, detail = sidecar.stem.partition("__")
-            text = words[_TEXTS.get(asset.name, name)]
+            reliable = sidecar.stem.endswith("__reliability")
+            text = words["reliability" if reliable else _TEXTS.get(asset.name, name)]
             detail = sidecar.stem if asset is feature_catalog else detail
             title = f"{text.title}: {named(task, key)}" if asset.partitioned else text.title
             title += f", {detail}" if detail and not asset.partitioned else ""
