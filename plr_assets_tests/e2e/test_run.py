@@ -187,6 +187,29 @@ def test_every_figure_says_which_published_content_it_was_drawn_from(finished: L
         assert sidecar["data"]["table"]["auroc"] == table["auroc"].to_list()
 
 
+def test_a_figure_leads_back_to_the_recordings_run_by_run(finished: Lab) -> None:
+    """From the JSON beside a figure to the digest of what the devices gave, over published runs alone."""
+    contract = Contract("trial")
+    sidecar = json.loads((finished.folder / "figures" / "study" / "auroc_by_method.json").read_text(encoding="utf-8"))
+    (digest,) = sidecar["provenance"]["inputs"]["essential_metrics:essential_metrics"].values()
+    table = contract.latest("essential_metrics", "essential_metrics")
+    assert table is not None
+    assert table.artifacts["essential_metrics"].digest == digest
+    waiting, seen, found = [table.run_id], set(), set()
+    while waiting:
+        run_id = waiting.pop()
+        if run_id not in seen:
+            seen.add(run_id)
+            above = contract.upstream(run_id)
+            found |= {upstream for place, upstream in above.items() if place == "recordings"}
+            waiting += above.values()
+    recordings = contract.latest("recordings", "recordings")
+    assert recordings is not None
+    assert found == {recordings.run_id}
+    page = (finished.folder / "report.html").read_text(encoding="utf-8")
+    assert f"<dt>Content of the recordings</dt><dd>{recordings.artifacts['recordings'].digest}</dd>" in page
+
+
 def test_the_terminal_answers_questions_and_says_where_the_report_is(
     finished: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
