@@ -147,7 +147,8 @@ footer { margin-top: 3rem; border-top: 2px solid var(--line); padding-top: .6rem
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dt { margin-top: .5rem; }
   body { font-size: 15px; } }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } nav, .skip { display: none; }
-  .scroll { overflow: visible; } td { overflow-wrap: anywhere; } figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  .scroll { overflow: visible; } td { overflow-wrap: anywhere; }
+  figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; }
   .banner { margin: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; } a { color: inherit; } }
 """
 
