@@ -140,6 +140,36 @@ def export(
 
 
 @app.command()
+def report(
+    study: StudyName,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser of this machine.")] = False,
+) -> None:
+    """Where the report of a study is: leaderboard, figures, checks, what is missing, where everything comes from.
+
+    One HTML file, written by [bold]plr run[/bold]. It needs no network and can be sent to others.
+    """
+    from plr_assets.cli.reports import show_report
+
+    show_report(study, Console(), in_browser=open_it)
+
+
+@app.command()
+def sql(
+    study: StudyName,
+    query: Annotated[str, typer.Argument(help="In DuckDB's SQL; the tables are described in docs/database.md.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Every row, as csv.")] = False,
+    rows: Annotated[int, typer.Option(min=1, help="Rows that are printed without --csv.")] = 50,
+) -> None:
+    """Ask a study's results database, read-only.
+
+    [dim]plr sql demo "SELECT pipeline, auroc FROM essential_metrics ORDER BY auroc DESC"[/dim]
+    """
+    from plr_assets.cli.reports import print_query
+
+    print_query(study, query, Console(), csv=csv, most=rows)
+
+
+@app.command()
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of them.", exists=True)],
     study: Annotated[

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from plr_assets.cli.pages import lineage_url
+from plr_assets.cli.reports import report_path
 from plr_assets.cli.views import leaderboard_view, left_out_text
 from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.progress import KeyProgress
@@ -160,6 +161,8 @@ def _print_results(study: Study, name: str, console: Console) -> None:
     console.print("\n[bold]Where to look next[/bold]")
     if database.is_file():
         console.print(f"  results    {database}", soft_wrap=True, highlight=False)
+    if (page := report_path(study)).is_file():
+        console.print(f"  report     {page}", soft_wrap=True, highlight=False)
     if (figures := study.data_dir / "figures").is_dir():
         console.print(f"  figures    {figures}", soft_wrap=True, highlight=False)
     console.print(f"  lineage    make ui, then {lineage_url(study.name)}", soft_wrap=True, highlight=False)

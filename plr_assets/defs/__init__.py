@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from plr_assets.defs import (
     classification,
+    costs,
     data_import,
     featurization,
     figures,
+    figures_study,
     imputation,
     models,
     outlier_detection,
     pretrained,
+    reporting,
     results,
     validation,
 )
@@ -47,5 +50,11 @@ ASSETS: tuple[StageAsset, ...] = (
     figures.detection_figures,
     figures.signal_figures,
     figures.pipeline_figures,
-    figures.study_figures,
+    costs.pipeline_costs,
+    figures_study.study_figures,
+    figures_study.method_figures,
+    figures_study.cost_figures,
+    figures_study.validation_figures,
+    reporting.paper_tables,
+    reporting.report,
 )

@@ -245,6 +245,11 @@ class Contract:
         """The last attempt, if it failed and nothing was published since."""
         return self._failed.get((asset, key)) if self._index is not None else None
 
+    def failures(self) -> dict[tuple[str, str], str]:
+        """(asset, key) -> error of every partition whose latest attempt failed."""
+        failed = self._failed if self._index is not None else {}
+        return {place: attempt.error for place, attempt in failed.items()}
+
     def refresh(self) -> None:
         """Forget what was read: another process may have published."""
         self._published = None
@@ -258,7 +263,7 @@ class Contract:
                 f"there is no artifact {name!r}; it has {sorted(run.artifacts)}.",
                 "Publish a run that fits the contract.",
             )
-        return ArtifactRef(run.run_id, name, info, self._local(run, name, info))
+        return ArtifactRef(run.run_id, name, info, self._local(run, name, info), run.seconds)
 
     def experiment(self, experiment: str) -> str:
         """The full name of one of the study's experiments, which is there afterwards."""

@@ -7,7 +7,7 @@ A plan is made before anything starts, so an unchanged study starts no run at al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -84,7 +84,7 @@ class Planner:
         self._sources.clear()
 
     def task(self, plan: KeyPlan) -> Task:
-        return Task(
+        task = Task(
             asset=plan.asset,
             study=self.study,
             grid=self.grid,
@@ -92,6 +92,7 @@ class Planner:
             inputs=plan.inputs,
             parameters=self._parameters(plan.asset, plan.key),
         )
+        return replace(task, failures=self.contract.failures()) if task.missing else task
 
     def draft(self, plan: KeyPlan, tags: Mapping[str, str]) -> Draft:
         """What the contract says about this partition besides its artifacts."""

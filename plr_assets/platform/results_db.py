@@ -112,6 +112,27 @@ def read_table(path: Path, name: str) -> pl.DataFrame:
         return frame
 
 
+def select(path: Path, query: str) -> pl.DataFrame:
+    """What `query` finds. Raises DataError naming what is wrong with it: a table, a column, the grammar, an attempt to
+    write, or that it is no question."""
+    import duckdb
+
+    with opened(path) as connection:
+        try:
+            relation = connection.sql(query)
+        except duckdb.Error as error:
+            raise DataError(
+                "query", str(error).strip(), f"Tables: {', '.join(sorted(_KEYS))}; columns in docs/database.md."
+            ) from error
+        if relation is None:
+            raise DataError("query", "it asks for no rows.", "Write a SELECT.")
+        try:
+            frame: pl.DataFrame = relation.pl()
+        except duckdb.Error as error:  # a question may be well formed, and fail on the values
+            raise DataError("query", str(error).strip(), "Mend the expression it names.") from error
+        return frame
+
+
 def content_digest(path: Path) -> str | None:
     """The data version of the run that the database was built by; None where there is none that can be read."""
     import duckdb

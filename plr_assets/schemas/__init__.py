@@ -7,6 +7,7 @@ the tests. Does not belong here: computing a table. Imports nothing heavy, becau
 
 from __future__ import annotations
 
+from plr_assets.schemas.costs import PIPELINE_COSTS
 from plr_assets.schemas.recordings import (
     QUARANTINE,
     RECORDING_VERDICTS,
@@ -92,6 +93,7 @@ __all__ = [
     "OUTLIER_METRICS",
     "OUTLIER_SCORES",
     "OUTLIER_VOTES",
+    "PIPELINE_COSTS",
     "PREDICTIONS",
     "PROBABILITY_DISTRIBUTIONS",
     "QUARANTINE",
