@@ -91,7 +91,7 @@ def status_table(grid: Grid, statuses: Sequence[AssetStatus]) -> RenderableType:
     table = Table(title=f"{grid.study.title}: partitions", title_justify="left", box=None, pad_edge=False)
     for name in ("stage", "asset"):
         table.add_column(name, no_wrap=True)
-    for name in ("total", "done", "stale", "failed", "reused"):
+    for name in ("total", "done", "stale", "failed", "reused", "adopted"):
         table.add_column(name, justify="right", no_wrap=True)
     stage = ""
     for status in statuses:
@@ -103,6 +103,7 @@ def status_table(grid: Grid, statuses: Sequence[AssetStatus]) -> RenderableType:
             str(status.outdated or ""),
             f"[red]{status.failed}[/red]" if status.failed else "",
             str(status.reused or ""),
+            str(status.adopted or ""),
         )
         stage = status.stage
     failures = [f"{status.asset} {key}: {why}" for status in statuses for key, why in status.failures.items()]

@@ -51,7 +51,11 @@ _REQUIRED_TAGS = {"plr.asset", "plr.key", "plr.fingerprint"}
 
 @dataclass(frozen=True, slots=True)
 class PublishedRun:
-    """A FINISHED run that fits the contract."""
+    """A FINISHED run that fits the contract.
+
+    adopted_from   the run of somebody else that it was adopted from; none: the platform computed it.
+    released       whether an adopted run was given back: it pins its partition no longer.
+    """
 
     run_id: str
     asset: str
@@ -62,6 +66,8 @@ class PublishedRun:
     artifact_uri: str
     end_time: int
     seconds: float
+    adopted_from: str | None = None
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +131,14 @@ class Contract:
         run = self._start(draft, seconds)
         run_id = run.info.run_id
         with self._ends_as_failed(run_id):
-            self._client.log_artifacts(run_id, str(staged))
+            self.client.log_artifacts(run_id, str(staged))
             results = {
                 **_in_pieces("plr.artifacts", encode_infos(artifacts)),
                 "plr.seconds": f"{seconds:.3f}",
                 "plr.digest": digest,
             }
             self._log(run_id, results, draft.parameters, metrics)
-            self._client.set_terminated(run_id, status="FINISHED")
+            self.client.set_terminated(run_id, status="FINISHED")
         published = PublishedRun(
             run_id=run_id,
             asset=draft.asset,
@@ -143,6 +149,7 @@ class Contract:
             artifact_uri=run.info.artifact_uri,
             end_time=int(time.time() * 1000),
             seconds=seconds,
+            adopted_from=draft.tags.get("plr.adopted_from"),
         )
         published_before.setdefault((draft.asset, draft.key), []).append(published)
         self._failed.pop((draft.asset, draft.key), None)
@@ -155,8 +162,8 @@ class Contract:
         with self._ends_as_failed(run_id):
             self._log(run_id, {"plr.error": error}, draft.parameters)
             if traceback:
-                self._client.log_text(run_id, traceback, "traceback.txt")
-            self._client.set_terminated(run_id, status="FAILED")
+                self.client.log_text(run_id, traceback, "traceback.txt")
+            self.client.set_terminated(run_id, status="FAILED")
         failed = FailedRun(run_id, draft.fingerprint, error, int(time.time() * 1000))
         self._failed[draft.asset, draft.key] = failed
         return failed
@@ -173,7 +180,7 @@ class Contract:
             **_in_pieces("plr.upstream", canonical_json(dict(draft.upstream))),
             **draft.tags,
         }
-        return self._client.create_run(
+        return self.client.create_run(
             self._experiment_id(draft.experiment),
             run_name=draft.key,
             tags=tags,
@@ -191,7 +198,7 @@ class Contract:
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
-        self._client.log_batch(
+        self.client.log_batch(
             run_id,
             metrics=[Metric(name, value, now, 0) for name, value in (metrics or {}).items() if not math.isnan(value)],
             params=[Param(name, str(value)[:_VALUE_LIMIT]) for name, value in (parameters or {}).items()],
@@ -204,7 +211,7 @@ class Contract:
         try:
             yield
         except BaseException:
-            self._client.set_terminated(run_id, status="FAILED")
+            self.client.set_terminated(run_id, status="FAILED")
             raise
 
     def close_broken_off(self) -> list[str]:
@@ -218,7 +225,7 @@ class Contract:
             if not lives(run.data.tags.get("plr.process", ""))
         ]
         for run_id in broken_off:
-            self._client.set_terminated(run_id, status="KILLED")
+            self.client.set_terminated(run_id, status="KILLED")
         return broken_off
 
     # -- finding ------------------------------------------------------------------------------------------------------
@@ -231,13 +238,18 @@ class Contract:
         runs = self.runs(asset, key)
         return runs[-1] if runs else None
 
+    def pinned(self, asset: str, key: str) -> PublishedRun | None:
+        """The adopted run that stands for a partition whatever its fingerprint: the newest, unless it was released."""
+        newest = next((run for run in reversed(self.runs(asset, key)) if run.adopted_from is not None), None)
+        return newest if newest is not None and not newest.released else None
+
     def with_fingerprint(self, asset: str, key: str, fingerprint: str) -> PublishedRun | None:
         """The newest published run of this work; newest, should two processes have published the same."""
         return next((run for run in reversed(self.runs(asset, key)) if run.fingerprint == fingerprint), None)
 
     def upstream(self, run_id: str) -> dict[str, str]:
         """Upstream partition -> the run that this one read: the way back to the recordings."""
-        tags = self._client.get_run(run_id).data.tags
+        tags = self.client.get_run(run_id).data.tags
         found: dict[str, str] = json.loads(_from_pieces("plr.upstream", tags))
         return found
 
@@ -258,7 +270,7 @@ class Contract:
                 f"there is no artifact {name!r}; it has {sorted(run.artifacts)}.",
                 "Publish a run that fits the contract.",
             )
-        return ArtifactRef(run.run_id, name, info, self._local(run, name, info))
+        return ArtifactRef(run.run_id, name, info, self.file(run, file_name(name, info.kind)))
 
     def experiment(self, experiment: str) -> str:
         """The full name of one of the study's experiments, which is there afterwards."""
@@ -314,20 +326,20 @@ class Contract:
         prefix = f"{self.study}/"
         experiments = [
             experiment.experiment_id
-            for experiment in self._client.search_experiments(filter_string=f"name LIKE '{prefix}%'")
+            for experiment in self.client.search_experiments(filter_string=f"name LIKE '{prefix}%'")
         ]
         if not experiments:
             return
         token: str | None = None
         while True:
-            page = self._client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
+            page = self.client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:
                 return
 
-    def _local(self, run: PublishedRun, name: str, info: ArtifactInfo) -> Path:
-        relative = file_name(name, info.kind)
+    def file(self, run: PublishedRun, relative: str) -> Path:
+        """Where a file or folder of a run can be read on this machine; it may not be there."""
         parsed = urlparse(run.artifact_uri)
         if parsed.scheme in ("", "file"):
             return Path(unquote(parsed.path)) / relative
@@ -337,13 +349,14 @@ class Contract:
         local = target / relative
         if not local.exists():
             target.mkdir(exist_ok=True)
-            self._client.download_artifacts(run.run_id, relative, str(target))
+            self.client.download_artifacts(run.run_id, relative, str(target))
         return local
 
     # -- the store ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _client(self) -> MlflowClient:
+    def client(self) -> MlflowClient:
+        """MLflow's own client of the store, for those who look at runs that are no results."""
         from mlflow import MlflowClient
 
         parsed = urlparse(self.tracking_uri)
@@ -354,7 +367,7 @@ class Contract:
     def _experiment_id(self, experiment: str) -> str:
         if experiment not in self._experiments:
             name = f"{self.study}/{experiment}"
-            found = self._client.get_experiment_by_name(name)
+            found = self.client.get_experiment_by_name(name)
             self._experiments[experiment] = found.experiment_id if found else self._create_experiment(name)
         return self._experiments[experiment]
 
@@ -366,9 +379,9 @@ class Contract:
         if not self.tracking_uri.startswith("http"):
             location = (data_root() / "mlflow" / "artifacts" / name).as_uri()
         try:
-            return str(self._client.create_experiment(name, artifact_location=location))
+            return str(self.client.create_experiment(name, artifact_location=location))
         except MlflowException:
-            found = self._client.get_experiment_by_name(name)
+            found = self.client.get_experiment_by_name(name)
             if found is None:
                 raise
             return str(found.experiment_id)  # another process was faster
@@ -386,6 +399,8 @@ def _published(run: Run, asset: str, key: str) -> PublishedRun:
         artifact_uri=run.info.artifact_uri,
         end_time=run.info.end_time,
         seconds=float(tags.get("plr.seconds", "nan")),
+        adopted_from=tags.get("plr.adopted_from"),
+        released="plr.released" in tags,
     )
 
 

@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from plr_assets.platform.adopting import complete
 from plr_assets.platform.artifacts import ArtifactInfo, write_product
 from plr_assets.platform.contract import Contract, Draft, PublishedRun
 from plr_assets.platform.exports import export
 from plr_assets.platform.mapper import Failed, Mapper
 from plr_assets.platform.planning import KeyPlan, Planner
 from plr_assets.platform.progress import KeyProgress, listening, telling
+from plr_assets.platform.recipe import write_recipe
 from plr_assets.platform.stages import Task
 
 
@@ -114,6 +116,7 @@ def run_keys(
                     decide(_failed(contract, plan, planner.draft(plan, tags), outcome.result))
                     continue
                 done = outcome.result
+                write_recipe(plan, planner, outcome.item.folder)
                 run = contract.publish(
                     planner.draft(plan, tags),
                     done.artifacts,
@@ -133,7 +136,7 @@ def _compute(work: _Work) -> _Done:
     """In a worker: compute one key and stage its artifacts on disk."""
     started = time.perf_counter()
     with telling(work.progress):
-        product = work.task.asset.compute(work.task)
+        product = complete(work.task) if work.task.adopted is not None else work.task.asset.compute(work.task)
         work.folder.mkdir(parents=True)
         # inside, because what writes a folder may be what takes long: weights are trained there
         artifacts = write_product(product, work.task.asset.tables, work.folder)
