@@ -99,6 +99,33 @@ def refreeze(
 
 
 @app.command()
+def adopt(
+    run_id: Annotated[str, typer.Argument(help="The MLflow run, logged by anyone.")],
+    study: StudyName,
+) -> None:
+    """Take a finished MLflow run of somebody else as the partition that its tags name.
+
+    It is checked against the study's recordings, published, and stands for the partition until it is released. A run
+    that does not fit is refused with the reason. docs/bring_your_own_run.md shows what to log.
+    """
+    from plr_assets.cli.adopting import adopt_run
+
+    adopt_run(run_id, study, Console())
+
+
+@app.command()
+def release(
+    study: StudyName,
+    asset: Annotated[str, typer.Argument(help="The asset, such as outlier_masks.")],
+    key: Annotated[str, typer.Argument(help="The partition key, such as LOF.")],
+) -> None:
+    """Give a partition for which an adopted run stands back to the study's own method."""
+    from plr_assets.cli.adopting import release_partition
+
+    release_partition(study, asset, key, Console())
+
+
+@app.command()
 def leaderboard(
     study: StudyName,
     as_json: AsJson = False,

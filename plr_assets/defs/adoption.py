@@ -21,9 +21,10 @@ from plr_assets.platform.stages import Task
 
 if TYPE_CHECKING:
     import polars as pl
+    from numpy.typing import NDArray
 
     from plr_assets.imputation.errors import Imputed
-    from plr_assets.recordings.table import Mask, Recordings, Signal
+    from plr_assets.recordings.table import Mask, Recordings
 
 Frames = Mapping[str, "pl.DataFrame"]
 
@@ -223,10 +224,11 @@ def _in_order(table: pl.DataFrame, cohort: Recordings, name: str) -> pl.DataFram
     return pl.DataFrame({"recording": cohort.recording}).join(table, on="recording", how="left", maintain_order="left")
 
 
-def _samples(table: pl.DataFrame, column: str, cohort: Recordings) -> Signal | Mask:
+def _samples(table: pl.DataFrame, column: str, cohort: Recordings) -> NDArray[Any]:
+    """(n, T) one column of samples. Raises DataError if they are not as many as the recordings have."""
     from plr_assets.recordings.table import signal_array
 
-    samples: Signal | Mask = signal_array(table[column])
+    samples = signal_array(table[column])
     if samples.shape != cohort.pupil.shape:
         raise _misfit(
             f"{table.columns[0]}, {column}",

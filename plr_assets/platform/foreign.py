@@ -149,7 +149,7 @@ def in_schema(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     columns = {column.name: column for column in table.columns}
     made = [_typed(frame[name], columns[name]) if name in columns else _number(frame[name]) for name in frame.columns]
     result = pl.DataFrame(made)
-    width = next((result[c.name].dtype.shape[0] for c in signals if _is_array(result, c.name)), None)
+    width = next((width for c in signals if (width := _width(result, c.name)) is not None), None)
     for column in table.columns:
         given = column.name in result.columns and result[column.name].dtype != pl.Null
         if column.nullable and column.dtype == "signal" and width is not None and not given:
@@ -160,10 +160,12 @@ def in_schema(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     return result.select(*known, *(name for name in result.columns if name not in columns))
 
 
-def _is_array(frame: pl.DataFrame, name: str) -> bool:
+def _width(frame: pl.DataFrame, name: str) -> int | None:
+    """Samples a row of an array column."""
     import polars as pl
 
-    return name in frame.columns and isinstance(frame[name].dtype, pl.Array)
+    dtype = frame[name].dtype if name in frame.columns else None
+    return int(dtype.shape[0]) if isinstance(dtype, pl.Array) else None
 
 
 def _typed(series: pl.Series, column: Column) -> pl.Series:
