@@ -44,9 +44,13 @@ def run(
         str,
         typer.Option(
             help="Only these methods (outlier=, imputer=, features=, classifier=) and these assets (asset=, stage=): "
-            "'outlier=LOF,OneClassSVM stage=outlier_detection'. What they are computed from is included."
+            "'outlier=LOF,OneClassSVM stage=outlier_detection'; a name may be a pattern: 'outlier=*MOMENT*'. What they "
+            "are computed from is included."
         ),
     ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how much there is to do, and how long it took before.")
+    ] = False,
 ) -> None:
     """Compute what is missing or out of date, and print the leaderboard.
 
@@ -55,7 +59,7 @@ def run(
     """
     from plr_assets.cli.running import run_study
 
-    if run_study(study, select, Console()):
+    if run_study(study, select, Console(), dry_run=dry_run):
         raise typer.Exit(FAILED)
 
 

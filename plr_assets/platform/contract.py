@@ -221,7 +221,7 @@ class Contract:
         """
         broken_off = [
             run.info.run_id
-            for run in self._search("attributes.status = 'RUNNING'")
+            for run in self.search("attributes.status = 'RUNNING'")
             if not lives(run.data.tags.get("plr.process", ""))
         ]
         for run_id in broken_off:
@@ -233,6 +233,14 @@ class Contract:
     def runs(self, asset: str, key: str) -> Sequence[PublishedRun]:
         """All published runs of a partition, oldest first."""
         return self._index.get((asset, key), [])
+
+    def partitions(self, asset: str) -> dict[str, Sequence[PublishedRun]]:
+        """All published runs of an asset by partition, oldest first; of partitions the study has no more, too."""
+        return {key: runs for (name, key), runs in self._index.items() if name == asset}
+
+    def published(self, run_id: str) -> PublishedRun | None:
+        """The published run of this id; none if it is no result of the study."""
+        return next((run for runs in self._index.values() for run in runs if run.run_id == run_id), None)
 
     def latest(self, asset: str, key: str) -> PublishedRun | None:
         runs = self.runs(asset, key)
@@ -317,10 +325,10 @@ class Contract:
 
     def _all_runs(self) -> Iterator[Run]:
         """Every ended run of the study that names a partition, in the order in which they ended."""
-        found = [run for run in self._search() if run.info.end_time is not None and "plr.key" in run.data.tags]
+        found = [run for run in self.search() if run.info.end_time is not None and "plr.key" in run.data.tags]
         yield from sorted(found, key=lambda run: (run.info.end_time, run.info.start_time, run.info.run_id))
 
-    def _search(self, further: str = "") -> Iterator[Run]:
+    def search(self, further: str = "") -> Iterator[Run]:
         """All runs of the study's partitions, filtered by a `further` condition."""
         condition = f"tags.`plr.study` = '{self.study}'" + (f" AND {further}" if further else "")
         prefix = f"{self.study}/"

@@ -73,14 +73,19 @@ class Runner:
     contract: Contract
     watcher: Watcher
 
-    def run(self, wanted: Mapping[StageAsset, Sequence[PipelineKey]]) -> dict[str, AssetOutcome]:
+    def run(
+        self, wanted: Mapping[StageAsset, Sequence[PipelineKey]], planner: Planner | None = None
+    ) -> dict[str, AssetOutcome]:
         """Asset name -> outcome, upstream first. Failed keys block what needs them and nothing else.
 
-        A failed check stands for all keys of its asset: what descends from them is blocked, published or not.
+        planner   one that has planned `wanted` already, so that nothing is looked up twice.
+
+        A failed check stands for all keys of its asset: what descends from them is blocked, published or not. Raises
+        KeyboardInterrupt where a Dagster run was interrupted; what it published stays.
         """
         close_runs_of_dead_processes(self.instance)
         self.contract.close_broken_off()
-        planner = Planner(self.grid.study, self.grid, self.contract)
+        planner = planner or Planner(self.grid.study, self.grid, self.contract)
         outcomes: dict[str, AssetOutcome] = {}
         unusable: dict[str, str] = {}  # asset -> the asset whose check failed
         for asset in self.assets:
@@ -156,6 +161,9 @@ class Runner:
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
+        record = self.instance.get_run_by_id(result.run_id)
+        if record is not None and record.status in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING):
+            raise KeyboardInterrupt  # Dagster takes Ctrl-C for itself, and would let us go on with the next asset
         errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
         causes = [error.to_string().strip() for error in errors if error is not None]
         return result.run_id, f"the Dagster run broke off before it: {' / '.join(causes) or 'see its log'}"
