@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from types import FrameType
 
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from plr_assets.cli.pages import lineage_url
 from plr_assets.cli.views import forecast_table, forecast_text, leaderboard_view, left_out_text
+from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.progress import KeyProgress
 from plr_assets.platform.runner import AssetOutcome
@@ -90,7 +92,7 @@ def run_study(name: str, select: str, console: Console, *, dry_run: bool = False
     from plr_assets.defs import ASSETS
     from plr_assets.grid import grid_of
     from plr_assets.platform.contract import Contract
-    from plr_assets.platform.environment import open_instance, prepare
+    from plr_assets.platform.environment import open_instance
     from plr_assets.platform.forecast import forecast
     from plr_assets.platform.mapper import make_mapper
     from plr_assets.platform.planning import Planner
@@ -111,11 +113,7 @@ def run_study(name: str, select: str, console: Console, *, dry_run: bool = False
     console.print(left_out_text(grid), highlight=False)
     wanted = needed_keys(assets, grid, selection)
     if dry_run:
-        prepare()
-        with closing(Contract(study.name)) as contract:
-            found = forecast(Planner(study, grid, contract), wanted)
-        console.print(forecast_table(found))
-        console.print(forecast_text(found, make_mapper(study.workers.kind, study.workers.processes).processes))
+        _print_forecast(study, grid, wanted, console)
         return False
     _stop_once()
     with (
@@ -143,6 +141,23 @@ def run_study(name: str, select: str, console: Console, *, dry_run: bool = False
     _print_results(study, name, console)
     unchecked = any(outcome.unchecked for outcome in outcomes.values())
     return bool(total["failed"] or total["blocked"] or unchecked)
+
+
+def _print_forecast(
+    study: Study, grid: Grid, wanted: Mapping[StageAsset, Sequence[PipelineKey]], console: Console
+) -> None:
+    from plr_assets.platform.contract import Contract
+    from plr_assets.platform.environment import prepare
+    from plr_assets.platform.forecast import forecast
+    from plr_assets.platform.mapper import make_mapper
+    from plr_assets.platform.planning import Planner
+
+    prepare()
+    with closing(Contract(study.name)) as contract:
+        found = forecast(Planner(study, grid, contract), wanted)
+    processes = make_mapper(study.workers.kind, study.workers.processes).processes
+    console.print(forecast_table(found))
+    console.print(forecast_text(found, processes), highlight=False)
 
 
 def _stop_once() -> None:

@@ -45,7 +45,7 @@ def adopt_mask(task: Task, brought: Frames) -> Product:
 
     cohort = _cohort(task)
     table = _in_order(brought["outlier_masks"], cohort, "outlier_masks")
-    mask = _samples(table, "mask", cohort)
+    mask = _samples(table, "outlier_masks", "mask", cohort)
     if (shown := cohort.dropout & ~mask).any():
         raise _misfit(
             "outlier_masks, mask", f"{_where(shown, cohort)} is not masked, and the device saw no pupil there."
@@ -75,7 +75,7 @@ def adopt_reconstruction(task: Task, brought: Frames) -> Product:
 
     cohort = _cohort(task)
     table = _in_order(brought["reconstructions"], cohort, "reconstructions")
-    given = np.isfinite(_samples(table, "signal", cohort))
+    given = np.isfinite(_samples(table, "reconstructions", "signal", cohort))
     mask = _mask(task)
     for wrong, why in ((mask & ~given, "has no value, and is masked"), (given & ~mask, "has a value, unmasked")):
         if wrong.any():
@@ -96,7 +96,7 @@ def adopt_signals(task: Task, brought: Frames) -> Product:
 
     cohort = _cohort(task)
     table = _in_order(brought["imputed_signals"], cohort, "imputed_signals")
-    signal, mask = _samples(table, "signal", cohort), _mask(task)
+    signal, mask = _samples(table, "imputed_signals", "signal", cohort), _mask(task)
     if (empty := ~np.isfinite(signal)).any():
         raise _misfit("imputed_signals, signal", f"{_where(empty, cohort)} has no value.")
     if (changed := (signal != cohort.pupil) & ~mask).any():
@@ -224,14 +224,14 @@ def _in_order(table: pl.DataFrame, cohort: Recordings, name: str) -> pl.DataFram
     return pl.DataFrame({"recording": cohort.recording}).join(table, on="recording", how="left", maintain_order="left")
 
 
-def _samples(table: pl.DataFrame, column: str, cohort: Recordings) -> NDArray[Any]:
+def _samples(table: pl.DataFrame, name: str, column: str, cohort: Recordings) -> NDArray[Any]:
     """(n, T) one column of samples. Raises DataError if they are not as many as the recordings have."""
     from plr_assets.recordings.table import signal_array
 
     samples = signal_array(table[column])
     if samples.shape != cohort.pupil.shape:
         raise _misfit(
-            f"{table.columns[0]}, {column}",
+            f"{name}, {column}",
             f"there are {samples.shape[1]} samples, recordings have {cohort.n_samples}.",
         )
     return samples

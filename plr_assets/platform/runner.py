@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
+from dagster._core import errors as dg_errors  # the class has no public name
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.assets import KEYS_TAG, asset_key
@@ -30,6 +31,7 @@ from plr_assets.platform.stages import StageAsset
 
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _VERSION_TAG = "dagster/data_version"
+_INTERRUPTED = dg_errors.DagsterExecutionInterruptedError.__name__
 
 
 class Watcher(Protocol):
@@ -161,10 +163,9 @@ class Runner:
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
-        record = self.instance.get_run_by_id(result.run_id)
-        if record is not None and record.status in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING):
-            raise KeyboardInterrupt  # Dagster takes Ctrl-C for itself, and would let us go on with the next asset
         errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
+        if any(error is not None and error.cls_name == _INTERRUPTED for error in errors):
+            raise KeyboardInterrupt  # Dagster turns Ctrl-C into a failure, and would let us go on with the next asset
         causes = [error.to_string().strip() for error in errors if error is not None]
         return result.run_id, f"the Dagster run broke off before it: {' / '.join(causes) or 'see its log'}"
 

@@ -265,7 +265,7 @@ def too_short(table: pl.DataFrame) -> pl.DataFrame:
         (other_name, r"outlier_masks lacks column\(s\) \['mask'\]"),
         (numbers, "column 'mask' is a mask"),
         (nothing_masked, "outlier_masks, mask: sample .* is not masked, and the device saw no pupil there"),
-        (too_short, "column mask: there are 1980 samples, recordings have 1981"),
+        (too_short, "outlier_masks, mask: there are 1980 samples, recordings have 1981"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused_with_column_rule_and_run(
@@ -288,7 +288,7 @@ def test_a_table_that_does_not_fit_is_refused_with_column_rule_and_run(
         ({"plr.synthetic": "false"}, "made from clinical recordings .*never mixed"),
         ({"plr.synthetic": "no"}, "plr.synthetic is 'no'"),
         ({"plr.contract_version": "0"}, "plr.contract_version is '0'"),
-        ({"plr.key": "lof"}, "no such key. Did you mean 'LOF'"),
+        ({"plr.key": "lof"}, "no such key. Known: LOF"),
         ({"plr.asset": "detectors"}, "'detectors' takes no runs of others"),
         ({"plr.study": "demo"}, "a run of study 'demo', not of 'trial'"),
     ],
