@@ -59,7 +59,12 @@ def run(
     """
     from plr_assets.cli.running import run_study
 
-    if run_study(study, select, Console(), dry_run=dry_run):
+    try:
+        failed = run_study(study, select, Console(), dry_run=dry_run)
+    except KeyboardInterrupt:  # before typer, which ends without a word
+        Console(stderr=True).print("Stopped. What is published stays; the same command goes on from there.")
+        raise typer.Exit(INTERRUPTED) from None
+    if failed:
         raise typer.Exit(FAILED)
 
 
@@ -127,6 +132,40 @@ def release(
     from plr_assets.cli.adopting import release_partition
 
     release_partition(study, asset, key, Console())
+
+
+@app.command()
+def reproduce(
+    run_id: Annotated[str, typer.Argument(help="The MLflow run of a published partition.")],
+    study: Annotated[
+        str | None, typer.Option(help="Its study, where that is not one of configs/studies: the path of its file.")
+    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="All that it descends from, too.")] = False,
+) -> None:
+    """Make a published run again from what it recorded, and compare the content.
+
+    In a scratch place: nothing is published. Exit code 0 only if everything is equal; otherwise it says what differs,
+    and which input, code, library or parameter is not as it was.
+    """
+    from plr_assets.cli.reproducing import reproduce_run
+
+    if not reproduce_run(run_id, study, Console(), deep=deep):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def gc(
+    study: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it; without this nothing is touched.")] = False,
+) -> None:
+    """List superseded runs, and what killed processes left, with their size; remove them with --yes.
+
+    What a current partition, an adopted run, a registered model, a figure or the results database refers to is kept,
+    and so is all that it was computed from.
+    """
+    from plr_assets.cli.retention import collect_garbage
+
+    collect_garbage(study, Console(), confirmed=yes)
 
 
 @app.command()
@@ -233,9 +272,6 @@ def main() -> None:
         text = f"[bold]{_plain(error.where)}[/bold]\n\n{_plain(error.problem)}\n{_plain(error.remedy)}"
         Console(stderr=True).print(Panel(text, title="plr cannot do this", border_style="red", title_align="left"))
         sys.exit(UNUSABLE)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. What is published stays; the same command goes on from there.")
-        sys.exit(INTERRUPTED)
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,6 @@ tables are checked again.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.foreign import ADOPTED, REFUSED, Proposal, find_run, read_foreign_table, read_proposal
 from plr_assets.platform.planning import Adopted, KeyPlan, Planner
 from plr_assets.platform.recipe import write_recipe
+from plr_assets.platform.scratch import scratch_folder
 from plr_assets.platform.stages import StageAsset
 
 # MLflow cuts longer tags.
@@ -48,7 +48,7 @@ def adopt(run_id: str, planner: Planner, assets: Sequence[StageAsset]) -> KeyRes
     if there is no such run or the partition's inputs are not published yet.
     """
     find_run(planner.contract.client, run_id)
-    scratch = Path(tempfile.mkdtemp(prefix="plr-"))
+    scratch = scratch_folder()
     try:
         adoptee = _adoptee(run_id, planner, assets, scratch)
         if adoptee.plan.blocked:

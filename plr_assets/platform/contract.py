@@ -13,7 +13,6 @@ import json
 import math
 import os
 import shutil
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +35,7 @@ from plr_assets.platform.artifacts import (
 )
 from plr_assets.platform.digests import canonical_json
 from plr_assets.platform.processes import lives, this_process
+from plr_assets.platform.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -257,9 +257,19 @@ class Contract:
 
     def upstream(self, run_id: str) -> dict[str, str]:
         """Upstream partition -> the run that this one read: the way back to the recordings."""
-        tags = self.client.get_run(run_id).data.tags
-        found: dict[str, str] = json.loads(_from_pieces("plr.upstream", tags))
+        return self.upstream_of(self.client.get_run(run_id))
+
+    @staticmethod
+    def upstream_of(run: Run) -> dict[str, str]:
+        """The same of a run that was read already; empty where it says nothing of it."""
+        tags = run.data.tags
+        found: dict[str, str] = json.loads(_from_pieces("plr.upstream", tags)) if "plr.upstream" in tags else {}
         return found
+
+    @staticmethod
+    def artifacts_of(run: Run) -> dict[str, ArtifactInfo]:
+        """What a run declares of its artifacts; empty where it declares none."""
+        return decode_infos(_from_pieces("plr.artifacts", run.data.tags)) if "plr.artifacts" in run.data.tags else {}
 
     def failure(self, asset: str, key: str) -> FailedRun | None:
         """The last attempt, if it failed and nothing was published since."""
@@ -352,7 +362,7 @@ class Contract:
         if parsed.scheme in ("", "file"):
             return Path(unquote(parsed.path)) / relative
         if self._downloads is None:
-            self._downloads = Path(tempfile.mkdtemp(prefix="plr-artifacts-"))
+            self._downloads = scratch_folder()
         target = self._downloads / run.run_id
         local = target / relative
         if not local.exists():

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from plr_assets.grid import Grid, PipelineKey
-from plr_assets.platform.adopting import adoption_of
+from plr_assets.platform.adopting import Adoption, adoption_of
 from plr_assets.platform.artifacts import ArtifactRef
 from plr_assets.platform.contract import CONTRACT_VERSION, Contract, Draft, PublishedRun
 from plr_assets.platform.exports import is_exported
@@ -31,14 +31,14 @@ class Adopted:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """What a key reads, as far as it is there; the rest by name."""
 
     inputs: Inputs
-    upstream: Mapping[str, str]
-    blocked: tuple[str, ...]
-    outdated: tuple[str, ...]
-    missing: tuple[str, ...]
+    upstream: Mapping[str, str] = field(default_factory=dict)
+    blocked: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Planner:
             grid=self.grid,
             key=plan.key,
             inputs=plan.inputs,
-            parameters={} if plan.adopted else self._parameters(plan.asset, plan.key),
+            parameters={} if plan.adopted else self.parameters(plan.asset, plan.key),
             adopted=plan.adopted.tables if plan.adopted else None,
         )
 
@@ -133,7 +133,7 @@ class Planner:
                 "plr.stage": asset.stage.name,
                 "plr.synthetic": str(self.study.synthetic).lower(),
                 "plr.oracle": str(self.grid.is_oracle(key)).lower(),
-                "plr.code_version": plan.parts.get("code") or self._code(asset, key)[0],
+                "plr.code_version": code_parts(self.modules(asset, key, plan.adopted))[0],
                 "plr.data_version": self.data_version,
                 "plr.git_sha": git_sha(),
                 "plr.environment": environment_digest(),
@@ -147,7 +147,7 @@ class Planner:
         """What shaped a computed result, for people to read."""
         asset, key = plan.asset, plan.key
         return {
-            **{f"{asset.method(key)}.{name}": value for name, value in self._parameters(asset, key).items()},
+            **{f"{asset.method(key)}.{name}": value for name, value in self.parameters(asset, key).items()},
             **{name: getattr(self.study, name) for name in asset.settings if name in ("bootstrap", "labels")},
             **({"seed": self.study.seed} if asset.seeded else {}),
         }
@@ -163,34 +163,22 @@ class Planner:
         if adoption is not None and pin is not None and pin.adopted_from is not None:
             tables = {name: self.contract.ref(pin, name) for name in adoption.tables}
             return self.adoption(asset, key, Adopted(pin.adopted_from, tables))
-        found = self._find(asset.reads_in(self.study), key)
-        return self._plan(asset, key, found, None if found.blocked else self._parts(asset, key, found))
+        found = self._find(self.reads(asset), key)
+        return self._plan(asset, key, found, None if found.blocked else self.parts(asset, key, found))
 
     def adoption(self, asset: StageAsset, key: PipelineKey, adopted: Adopted) -> KeyPlan:
         """The plan of a key for which somebody else's run stands: current while what it was checked against is.
 
         Raises KeyError if the asset takes no foreign runs.
         """
-        adoption = adoption_of(asset.name)
-        if adoption is None:
-            raise KeyError(f"{asset.name} takes no foreign runs")
-        found = self._find(adoption.reads, key)
-        code, libraries = code_parts((adoption.complete.__module__,))
-        parts = {
-            "contract": CONTRACT_VERSION,
-            "asset": asset.name,
-            "key": asset.key_text(key),
-            "adopted_from": adopted.run_id,
-            "code": code,
-            "libraries": libraries,
-            "settings": {name: _plain(getattr(self.study, name)) for name in asset.settings},
-            "origin": self.study.origin,
-            "seed": self.study.seed if asset.seeded else None,
-            "inputs": _digests(found.inputs),
-        }
-        return self._plan(asset, key, found, None if found.blocked else parts, adopted)
+        found = self._find(self.reads(asset, adopted), key)
+        return self._plan(asset, key, found, None if found.blocked else self.parts(asset, key, found, adopted), adopted)
 
-    def _find(self, wanted_reads: Sequence[Reads], key: PipelineKey) -> _Found:
+    def reads(self, asset: StageAsset, adopted: Adopted | None = None) -> tuple[Reads, ...]:
+        """What a key reads: to be computed, or for a foreign run to be checked. Raises KeyError if it takes none."""
+        return asset.reads_in(self.study) if adopted is None else _adoption(asset).reads
+
+    def _find(self, wanted_reads: Sequence[Reads], key: PipelineKey) -> Found:
         inputs: dict[tuple[str, str], dict[PipelineKey, ArtifactRef]] = {}
         upstream: dict[str, str] = {}
         blocked: list[str] = []
@@ -211,13 +199,13 @@ class Planner:
                     blocked.append(place)
                 else:
                     missing.append(place)
-        return _Found(inputs, upstream, tuple(dict.fromkeys(blocked)), tuple(dict.fromkeys(outdated)), tuple(missing))
+        return Found(inputs, upstream, tuple(dict.fromkeys(blocked)), tuple(dict.fromkeys(outdated)), tuple(missing))
 
     def _plan(
         self,
         asset: StageAsset,
         key: PipelineKey,
-        found: _Found,
+        found: Found,
         parts: Mapping[str, Any] | None,
         adopted: Adopted | None = None,
     ) -> KeyPlan:
@@ -240,17 +228,33 @@ class Planner:
             adopted=adopted,
         )
 
-    def _parts(self, asset: StageAsset, key: PipelineKey, found: _Found) -> dict[str, Any]:
-        code, libraries = self._code(asset, key)
-        settings = {name: getattr(self.study, name) for name in asset.settings}
+    def parts(
+        self, asset: StageAsset, key: PipelineKey, found: Found, adopted: Adopted | None = None
+    ) -> dict[str, Any]:
+        """What the fingerprint of a key is of, as JSON."""
+        code, libraries = code_parts(self.modules(asset, key, adopted))
+        settings = {name: _plain(getattr(self.study, name)) for name in asset.settings}
+        if adopted is not None:
+            return {
+                "contract": CONTRACT_VERSION,
+                "asset": asset.name,
+                "key": asset.key_text(key),
+                "adopted_from": adopted.run_id,
+                "code": code,
+                "libraries": libraries,
+                "settings": settings,
+                "origin": self.study.origin,
+                "seed": self.study.seed if asset.seeded else None,
+                "inputs": _digests(found.inputs),
+            }
         return {
             "contract": CONTRACT_VERSION,
             "asset": asset.name,
             "key": asset.key_text(key),
             "code": code,
             "libraries": libraries,
-            "parameters": self._parameters(asset, key),
-            "settings": {name: _plain(value) for name, value in settings.items()},
+            "parameters": self.parameters(asset, key),
+            "settings": settings,
             "configuration": asset.configuration(self.grid) if asset.configuration else None,
             "origin": self.study.origin,
             "oracle": self.grid.is_oracle(key),
@@ -261,17 +265,17 @@ class Planner:
             "missing": list(dict.fromkeys(found.missing)),
         }
 
-    def _parameters(self, asset: StageAsset, key: PipelineKey) -> dict[str, Any]:
+    def parameters(self, asset: StageAsset, key: PipelineKey) -> dict[str, Any]:
+        """The parameters of the key's method in this study."""
         method = asset.method(key)
         if asset.method_axis is None or method is None:
             return {}
         return self.study.parameters(asset.method_axis, method, self.grid.registry)
 
-    def _code(self, asset: StageAsset, key: PipelineKey) -> tuple[str, dict[str, str]]:
-        return code_parts(self.modules(asset, key))
-
-    def modules(self, asset: StageAsset, key: PipelineKey) -> tuple[str, ...]:
-        """The modules that a key's code begins at: the asset's and its methods'."""
+    def modules(self, asset: StageAsset, key: PipelineKey, adopted: Adopted | None = None) -> tuple[str, ...]:
+        """The modules that a key's code begins at: the asset's and its methods', or what checks a foreign run."""
+        if adopted is not None:
+            return (_adoption(asset).complete.__module__,)
         modules = [asset.compute.__module__]
         if asset.method_axis is not None:
             methods = self.grid.registry.methods[asset.method_axis]
@@ -301,6 +305,13 @@ class Planner:
         if run.run_id not in self._intact:
             self._intact[run.run_id] = all(self.contract.ref(run, name).is_intact() for name in run.artifacts)
         return self._intact[run.run_id]
+
+
+def _adoption(asset: StageAsset) -> Adoption:
+    found = adoption_of(asset.name)
+    if found is None:
+        raise KeyError(f"{asset.name} takes no foreign runs")
+    return found
 
 
 def _digests(inputs: Inputs) -> list[list[str]]:
