@@ -22,7 +22,15 @@ from plr_assets.platform.adopting import Adoption, adoptable, adoption_of, compl
 from plr_assets.platform.artifacts import ArtifactRef, Product, file_name, write_product
 from plr_assets.platform.contract import PublishedRun
 from plr_assets.platform.execution import KeyResult
-from plr_assets.platform.foreign import ADOPTED, REFUSED, Proposal, find_run, read_foreign_table, read_proposal
+from plr_assets.platform.foreign import (
+    ADOPTED,
+    REFUSED,
+    Proposal,
+    find_run,
+    finished_run,
+    read_foreign_table,
+    read_proposal,
+)
 from plr_assets.platform.planning import Adopted, KeyPlan, Planner
 from plr_assets.platform.recipe import write_recipe
 from plr_assets.platform.scratch import scratch_folder
@@ -45,9 +53,9 @@ def adopt(run_id: str, planner: Planner, assets: Sequence[StageAsset]) -> KeyRes
     """Make a foreign run the partition that its tags name, and return that.
 
     Raises ContractError: if the run does not fit, which is also written to its tag `plr.refused`; or, without a tag,
-    if there is no such run or the partition's inputs are not published yet.
+    if there is no such run, it has not finished, it is of another study, or the partition's inputs are not published.
     """
-    find_run(planner.contract.client, run_id)
+    finished_run(planner.contract.client, run_id)
     scratch = scratch_folder()
     try:
         adoptee = _adoptee(run_id, planner, assets, scratch)
@@ -81,6 +89,12 @@ class _MisfitError(Exception):
 def _adoptee(run_id: str, planner: Planner, assets: Sequence[StageAsset], scratch: Path) -> Adoptee:
     try:
         proposal = read_proposal(planner.contract.client, run_id)
+    except ContractError as error:
+        raise _MisfitError(error) from error
+    if proposal.study not in ("", planner.study.name):  # no misfit: its own study may take it
+        problem = f"it is a run of study {proposal.study!r}, not of {planner.study.name!r}."
+        raise ContractError(proposal.where, problem, "Name its own study.")
+    try:
         asset, adoption = _asset_of(proposal, planner, assets)
         key = next((key for key in asset.keys_in(planner.grid) if asset.key_text(key) == proposal.key), None)
         if key is None:
@@ -105,10 +119,6 @@ def _adoptee(run_id: str, planner: Planner, assets: Sequence[StageAsset], scratc
 def _asset_of(proposal: Proposal, planner: Planner, assets: Sequence[StageAsset]) -> tuple[StageAsset, Adoption]:
     """Raises ContractError where a run belongs elsewhere, or to no asset that takes one."""
     study = planner.study
-    if proposal.study not in ("", study.name):
-        raise ContractError(
-            proposal.where, f"it is a run of study {proposal.study!r}, not of {study.name!r}.", "Name its own study."
-        )
     if proposal.synthetic != study.synthetic:
         held = {True: "simulated", False: "clinical"}
         raise ContractError(

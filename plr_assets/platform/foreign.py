@@ -72,11 +72,9 @@ def _search(client: MlflowClient, experiments: list[str], condition: str) -> Ite
 
 
 def read_proposal(client: MlflowClient, run_id: str) -> Proposal:
-    """What a run proposes. Raises ContractError if there is no such run, it has not finished, or lacks a tag."""
+    """What a run proposes. Raises ContractError if there is no such run, or it lacks a tag."""
     run = find_run(client, run_id)
     where = f"run {run_id}"
-    if run.info.status != "FINISHED":
-        raise ContractError(where, f"it is {run.info.status}.", "Only finished runs are results: let it finish.")
     tags = run.data.tags
     if absent := [name for name in TAGS if name not in tags]:
         raise ContractError(
@@ -96,6 +94,14 @@ def read_proposal(client: MlflowClient, run_id: str) -> Proposal:
         )
     study = _study_of(run, client.get_experiment(run.info.experiment_id).name)
     return Proposal(run_id, study, tags["plr.asset"], tags["plr.key"], tags["plr.synthetic"] == "true")
+
+
+def finished_run(client: MlflowClient, run_id: str) -> Run:
+    """The run of this id. Raises ContractError if the store has none, or it has not finished."""
+    run = find_run(client, run_id)
+    if run.info.status != "FINISHED":
+        raise ContractError(f"run {run_id}", f"it is {run.info.status}.", "Only finished runs are results.")
+    return run
 
 
 def find_run(client: MlflowClient, run_id: str) -> Run:

@@ -1,7 +1,7 @@
 """What a published run was made from, in full: the parts of its fingerprint, and the code module by module.
 
-Belongs here: writing that beside the artifacts, reading it back with proof, and telling two apart. Does not belong here: what the parts
-are (`planning`), or repeating the work (`reproduction`).
+Belongs here: writing that beside the artifacts, reading it back with proof, and telling two apart. Does not belong
+here: what the parts are (`planning`), or repeating the work (`reproduction`).
 
 The fingerprint is the digest of the parts, so a recipe whose parts do not have it is not that run's.
 """

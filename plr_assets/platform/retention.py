@@ -62,7 +62,7 @@ class Garbage:
 def garbage(planner: Planner, assets: Sequence[StageAsset]) -> list[Garbage]:
     """All that may go, run by run and then files. Changes nothing."""
     # folders are listed before runs: a run that another process begins in between is then never taken for an orphan
-    folders = list(_artifact_folders(planner.contract))
+    folders = list(_artifact_folders(planner.contract, {asset.stage.experiment for asset in assets}))
     runs = {run.info.run_id: run for run in planner.contract.search()}
     kept = _with_upstream(_roots(planner, assets, runs), runs, planner.contract)
     found = []
@@ -211,10 +211,11 @@ def _of_files(path: Path, why: str) -> Garbage:
     return Garbage(str(path), why, _size(path), None, (path,))
 
 
-def _artifact_folders(contract: Contract) -> Iterator[Path]:
-    """Folders of runs below the study's experiments, if they lie on this machine."""
-    for experiment in contract.client.search_experiments(filter_string=f"name LIKE '{contract.study}/%'"):
-        place = _local(experiment.artifact_location)
+def _artifact_folders(contract: Contract, experiments: Collection[str]) -> Iterator[Path]:
+    """Folders of runs below the study's own experiments, if they lie on this machine; others' are theirs."""
+    for name in sorted(experiments):
+        experiment = contract.client.get_experiment_by_name(f"{contract.study}/{name}")
+        place = None if experiment is None else _local(experiment.artifact_location)
         if place is not None and place.is_dir():
             yield from (path for path in sorted(place.iterdir()) if path.is_dir() and _RUN_ID.fullmatch(path.name))
 

@@ -290,7 +290,6 @@ def test_a_table_that_does_not_fit_is_refused_with_column_rule_and_run(
         ({"plr.contract_version": "0"}, "plr.contract_version is '0'"),
         ({"plr.key": "lof"}, "no such key. Known: LOF"),
         ({"plr.asset": "detectors"}, "'detectors' takes no runs of others"),
-        ({"plr.study": "demo"}, "a run of study 'demo', not of 'trial'"),
     ],
     ids=str,
 )
@@ -301,6 +300,14 @@ def test_tags_that_do_not_fit_are_named(
     with pytest.raises(ContractError, match=reason):
         adopted(study, run_id)
     assert "plr.refused" in author.tags(run_id)
+
+
+def test_a_run_of_another_study_is_left_to_that_study(study: Study, author: Author) -> None:
+    run_id = author.log({"outlier_masks": author.mask()}, {**TAGS, "plr.study": "demo"})
+    with pytest.raises(ContractError, match="a run of study 'demo', not of 'trial'"):
+        adopted(study, run_id)
+    assert "plr.refused" not in author.tags(run_id)
+    assert waiting(author.client, "demo") == [run_id]
 
 
 def test_a_run_without_its_table_says_what_it_holds(study: Study, author: Author) -> None:
@@ -327,6 +334,15 @@ def test_predictions_on_other_resamples_are_refused(study: Study, author: Author
     flattered = ours.with_columns(auroc=pl.lit(1.0))
     with pytest.raises(ContractError, match=r"iteration \d+: auroc is 1, and that of its y_prob is"):
         adopted(study, author.log({"bootstrap_results": flattered}, tags))
+
+
+def test_a_run_that_goes_on_is_not_taken_yet_and_not_refused_either(study: Study, author: Author) -> None:
+    run_id = author.log({"outlier_masks": author.mask()})
+    author.client.update_run(run_id, status="RUNNING")
+    with pytest.raises(ContractError, match="it is RUNNING"):
+        adopted(study, run_id)
+    author.client.set_terminated(run_id)
+    assert waiting(author.client, "trial") == [run_id]
 
 
 def test_an_unknown_run_is_told(study: Study) -> None:
