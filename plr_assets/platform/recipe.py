@@ -18,7 +18,6 @@ from pydantic import TypeAdapter
 
 from plr_assets.errors import ContractError
 from plr_assets.platform.contract import Contract, PublishedRun
-from plr_assets.platform.digests import canonical_json
 from plr_assets.platform.fingerprints import fingerprint, module_digests
 from plr_assets.platform.planning import KeyPlan, Planner
 from plr_assets.study import Study
@@ -39,8 +38,9 @@ class Recipe:
 
 def write_recipe(plan: KeyPlan, planner: Planner, staged: Path) -> None:
     """Put the recipe among the files that are about to be published."""
-    text = canonical_json({"parts": plan.parts, "modules": recipe_of(plan, planner).modules})
-    (staged / FILE).write_text(text, encoding="utf-8")
+    content = {"parts": plan.parts, "modules": recipe_of(plan, planner).modules}
+    # in the order of the configuration: features come out in the order in which they are declared
+    (staged / FILE).write_text(json.dumps(content, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
 def recipe_of(plan: KeyPlan, planner: Planner) -> Recipe:

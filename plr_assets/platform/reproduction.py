@@ -110,9 +110,9 @@ class Reproducer:
         place = run.asset if run.asset == run.key else f"{run.asset} {run.key}"
         try:
             task, recipe, planner = self._task(run)
+            differences = tuple(self._differences(run, task, recipe, planner))
         except PlrError as error:
             return Reproduction(place, run.run_id, error=str(error))
-        differences = self._differences(run, task, recipe, planner)
         folder = self._scratch / run.run_id
         (outcome,) = self._mapper.map(compute_key, [Work(task, folder)])
         if isinstance(outcome.result, Failed):

@@ -146,8 +146,6 @@ def test_an_input_that_was_changed_or_removed_is_named(lab: Lab, tmp_path: Path)
 
 
 def test_files_of_a_study_that_were_edited_since_are_named(lab: Lab, tmp_path: Path) -> None:
-    table = lab.folder / "subjects.csv"
-    table.write_text(table.read_text(encoding="utf-8").replace(",", ",", 1) + "\n", encoding="utf-8")
     recording = sorted((lab.folder / "raw").iterdir())[0]
     recording.unlink()
     (made,) = reproduce(lab.study(grids=ONE_GRID), published("recordings", "recordings"), tmp_path)
