@@ -28,8 +28,11 @@ _EVERY_S = 60
 # s of one look after which no further run is begun: Dagster ends a tick after 60, and the next look goes on.
 _LONG_S = 20.0
 # ms that are looked at again at every look: the clock of whoever logged a run may be wrong by hours, and tags are
-# sometimes set after a run has ended. Older ones are adopted by `plr adopt`.
+# sometimes set after a run has ended.
 _BACK_MS = 24 * 3600 * 1000
+# ms that the first look goes back: a store may hold ten thousands of our own runs, and a look has to end. Older ones
+# are for `plr adopt`.
+_FIRST_MS = 7 * _BACK_MS
 
 
 def adoption_sensor(grid: Grid, assets: Sequence[StageAsset]) -> dg.SensorDefinition:
@@ -44,8 +47,8 @@ def adoption_sensor(grid: Grid, assets: Sequence[StageAsset]) -> dg.SensorDefini
         "names, or is refused once, with the reason in its tag plr.refused.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        since = int(context.cursor or 0)
         now = int(time.time() * 1000)
+        since = int(context.cursor or now - _FIRST_MS)
         with closing(Contract(study.name)) as contract:
             found = waiting(contract.client, study.name, since_ms=since)
             adopted, refused, all_seen = _adopt_all(context, found, Planner(study, grid, contract), assets)
