@@ -142,7 +142,7 @@ def forecast_text(found: Sequence[Forecast], processes: int) -> str:
     parts = [f"to do: at most {to_do} partitions"]
     if to_do > unknown:
         parts.append(
-            f"about {duration(seconds / processes)} ({duration(seconds)} of computing in {processes} processes)"
+            f"about {duration(seconds / processes)} ({duration(seconds)} of computing in {processes} process(es))"
         )
     if unknown:
         parts.append(f"{unknown} of them of unknown time, as nothing like them was computed before")

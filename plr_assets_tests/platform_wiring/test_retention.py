@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,18 @@ FEATURES = "simple__LOF__linear"
 BLUE = {"featurization": {"simple": {"colours": ["blue"]}}}
 
 
+@cache
+def twice_run(base: Path) -> Lab:
+    """The one pipeline twice: its features were computed again with other parameters, and so was what follows."""
+    lab = small_lab(base).copy(base / "twice")
+    with pytest.MonkeyPatch.context() as patch:
+        lab.enter(patch).run(changed(lab), "asset=evaluation")
+    return lab
+
+
 @pytest.fixture
 def lab(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """The one pipeline twice: its features were computed again with other parameters, and so was what follows."""
-    lab = small_lab(tmp_path_factory.getbasetemp()).copy(tmp_path / "lab").enter(monkeypatch)
-    lab.run(changed(lab), "asset=evaluation")
-    return lab
+    return twice_run(tmp_path_factory.getbasetemp()).copy(tmp_path / "lab").enter(monkeypatch)
 
 
 def changed(lab: Lab) -> Study:
