@@ -176,7 +176,7 @@ def _check_iteration(row: Mapping[str, Any], train: list[int], test: list[int], 
     """One row of `bootstrap_results` against the study's own resample. Raises DataError."""
     import numpy as np
 
-    from plr_assets.classification.bootstrap import auroc, brier
+    from plr_assets.classification.metrics import auroc_each, brier_each
 
     where = f"bootstrap_results, iteration {row['iteration']}"
     if sorted(row["train_indices"]) != train or list(row["test_indices"]) != test:
@@ -188,7 +188,8 @@ def _check_iteration(row: Mapping[str, Any], train: list[int], test: list[int], 
         raise _misfit(where, "y_true is not the diagnosis of its test_indices.")
     if y_prob.shape != y_true.shape or not ((y_prob >= 0) & (y_prob <= 1)).all():
         raise _misfit(where, "y_prob is not one probability from 0 to 1 for each of test_indices.")
-    for name, own in (("auroc", auroc(y_true, y_prob)), ("brier", brier(y_true, y_prob))):
+    for name, each in (("auroc", auroc_each), ("brier", brier_each)):
+        own = float(each(y_true, y_prob, np.array([y_true.size]))[0])
         if abs(row[name] - own) > _SAME_METRIC:
             raise _misfit(where, f"{name} is {row[name]:.6g}, and that of its y_prob is {own:.6g}.")
 

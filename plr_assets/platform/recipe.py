@@ -67,11 +67,11 @@ def as_recorded(study: Study, parts: Mapping[str, Any]) -> Study:
         fields["seed"] = parts["seed"]
     update = {}
     for name, value in fields.items():
-        field_info = Study.model_fields.get(name)
-        if field_info is None:
+        declared = Study.model_fields.get(name)
+        if declared is None or declared.annotation is None:
             raise ContractError(f"setting {name}", "studies have no such setting any more.", CHECK_OUT)
         try:
-            update[name] = TypeAdapter(field_info.annotation).validate_python(value)
+            update[name] = TypeAdapter(declared.annotation).validate_python(value)
         except ValueError as error:
             problem = f"what was recorded does not fit any more ({str(error).splitlines()[0]})."
             raise ContractError(f"setting {name}", problem, CHECK_OUT) from error

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 import dagster as dg
@@ -105,7 +105,8 @@ def remove(found: Iterable[Garbage], contract: Contract, instance: dg.DagsterIns
 def _remove_elsewhere(uri: str) -> None:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    get_artifact_repository(uri).delete_artifacts()
+    repository: Any = get_artifact_repository(uri)  # mlflow leaves its methods untyped
+    repository.delete_artifacts()
 
 
 # -- what is kept -----------------------------------------------------------------------------------------------------
