@@ -131,14 +131,14 @@ class Contract:
         run = self._start(draft, seconds)
         run_id = run.info.run_id
         with self._ends_as_failed(run_id):
-            self.client.log_artifacts(run_id, str(staged))
+            self._client.log_artifacts(run_id, str(staged))
             results = {
                 **_in_pieces("plr.artifacts", encode_infos(artifacts)),
                 "plr.seconds": f"{seconds:.3f}",
                 "plr.digest": digest,
             }
             self._log(run_id, results, draft.parameters, metrics)
-            self.client.set_terminated(run_id, status="FINISHED")
+            self._client.set_terminated(run_id, status="FINISHED")
         published = PublishedRun(
             run_id=run_id,
             asset=draft.asset,
@@ -162,8 +162,8 @@ class Contract:
         with self._ends_as_failed(run_id):
             self._log(run_id, {"plr.error": error}, draft.parameters)
             if traceback:
-                self.client.log_text(run_id, traceback, "traceback.txt")
-            self.client.set_terminated(run_id, status="FAILED")
+                self._client.log_text(run_id, traceback, "traceback.txt")
+            self._client.set_terminated(run_id, status="FAILED")
         failed = FailedRun(run_id, draft.fingerprint, error, int(time.time() * 1000))
         self._failed[draft.asset, draft.key] = failed
         return failed
@@ -180,7 +180,7 @@ class Contract:
             **_in_pieces("plr.upstream", canonical_json(dict(draft.upstream))),
             **draft.tags,
         }
-        return self.client.create_run(
+        return self._client.create_run(
             self._experiment_id(draft.experiment),
             run_name=draft.key,
             tags=tags,
@@ -198,7 +198,7 @@ class Contract:
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
-        self.client.log_batch(
+        self._client.log_batch(
             run_id,
             metrics=[Metric(name, value, now, 0) for name, value in (metrics or {}).items() if not math.isnan(value)],
             params=[Param(name, str(value)[:_VALUE_LIMIT]) for name, value in (parameters or {}).items()],
@@ -211,7 +211,7 @@ class Contract:
         try:
             yield
         except BaseException:
-            self.client.set_terminated(run_id, status="FAILED")
+            self._client.set_terminated(run_id, status="FAILED")
             raise
 
     def close_broken_off(self) -> list[str]:
@@ -221,11 +221,11 @@ class Contract:
         """
         broken_off = [
             run.info.run_id
-            for run in self.search("attributes.status = 'RUNNING'")
+            for run in self._search("attributes.status = 'RUNNING'")
             if not lives(run.data.tags.get("plr.process", ""))
         ]
         for run_id in broken_off:
-            self.client.set_terminated(run_id, status="KILLED")
+            self._client.set_terminated(run_id, status="KILLED")
         return broken_off
 
     # -- finding ------------------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ class Contract:
 
     def upstream(self, run_id: str) -> dict[str, str]:
         """Upstream partition -> the run that this one read: the way back to the recordings."""
-        return self.upstream_of(self.client.get_run(run_id))
+        return self.upstream_of(self._client.get_run(run_id))
 
     @staticmethod
     def upstream_of(run: Run) -> dict[str, str]:
@@ -335,22 +335,26 @@ class Contract:
 
     def _all_runs(self) -> Iterator[Run]:
         """Every ended run of the study that names a partition, in the order in which they ended."""
-        found = [run for run in self.search() if run.info.end_time is not None and "plr.key" in run.data.tags]
+        found = [run for run in self._search() if run.info.end_time is not None and "plr.key" in run.data.tags]
         yield from sorted(found, key=lambda run: (run.info.end_time, run.info.start_time, run.info.run_id))
 
-    def search(self, further: str = "") -> Iterator[Run]:
+    def search(self) -> Iterator[Run]:
+        """Every run of the study's partitions, whatever became of it."""
+        return self._search()
+
+    def _search(self, further: str = "") -> Iterator[Run]:
         """All runs of the study's partitions, filtered by a `further` condition."""
         condition = f"tags.`plr.study` = '{self.study}'" + (f" AND {further}" if further else "")
         prefix = f"{self.study}/"
         experiments = [
             experiment.experiment_id
-            for experiment in self.client.search_experiments(filter_string=f"name LIKE '{prefix}%'")
+            for experiment in self._client.search_experiments(filter_string=f"name LIKE '{prefix}%'")
         ]
         if not experiments:
             return
         token: str | None = None
         while True:
-            page = self.client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
+            page = self._client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:
@@ -367,14 +371,18 @@ class Contract:
         local = target / relative
         if not local.exists():
             target.mkdir(exist_ok=True)
-            self.client.download_artifacts(run.run_id, relative, str(target))
+            self._client.download_artifacts(run.run_id, relative, str(target))
         return local
 
     # -- the store ----------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def client(self) -> MlflowClient:
         """MLflow's own client of the store, for those who look at runs that are no results."""
+        return self._client
+
+    @cached_property
+    def _client(self) -> MlflowClient:
         from mlflow import MlflowClient
 
         parsed = urlparse(self.tracking_uri)
@@ -385,7 +393,7 @@ class Contract:
     def _experiment_id(self, experiment: str) -> str:
         if experiment not in self._experiments:
             name = f"{self.study}/{experiment}"
-            found = self.client.get_experiment_by_name(name)
+            found = self._client.get_experiment_by_name(name)
             self._experiments[experiment] = found.experiment_id if found else self._create_experiment(name)
         return self._experiments[experiment]
 
@@ -397,9 +405,9 @@ class Contract:
         if not self.tracking_uri.startswith("http"):
             location = (data_root() / "mlflow" / "artifacts" / name).as_uri()
         try:
-            return str(self.client.create_experiment(name, artifact_location=location))
+            return str(self._client.create_experiment(name, artifact_location=location))
         except MlflowException:
-            found = self.client.get_experiment_by_name(name)
+            found = self._client.get_experiment_by_name(name)
             if found is None:
                 raise
             return str(found.experiment_id)  # another process was faster
