@@ -28,8 +28,10 @@ KILLS = 6
 WORKERS = {"workers": {"kind": "process", "processes": 2}}
 
 
-def start(study: Path, lab: Lab, *, new_session: bool = False) -> subprocess.Popen[str]:
-    """`plr run` in a process of its own, with a pool of workers; as a group of its own for Ctrl-C."""
+def start(study: Path, lab: Lab, *, at_a_terminal: bool = False) -> subprocess.Popen[str]:
+    """`plr run` in a process of its own, with a pool of workers. `at_a_terminal`: with what it starts, it can be
+    stopped by Ctrl-C, also where the tests are a background job, which is not.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PLR_WORKERS"}
     return subprocess.Popen(
         [sys.executable, "-c", "from plr_assets.cli import main; main()", "run", str(study)],
@@ -37,7 +39,8 @@ def start(study: Path, lab: Lab, *, new_session: bool = False) -> subprocess.Pop
         stdout=(lab.root / "terminal.log").open("a"),
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=new_session,
+        start_new_session=at_a_terminal,
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if at_a_terminal else None,  # noqa: PLW1509
     )
 
 
@@ -115,7 +118,7 @@ def test_ctrl_c_stops_at_once_without_orphans_and_the_next_run_goes_on(
     fresh: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = fresh.study_file(**WORKERS)
-    process = start(study, fresh, new_session=True)
+    process = start(study, fresh, at_a_terminal=True)
     deadline = time.monotonic() + 240
     while ("detectors", "LOF") not in fresh.digests():
         assert time.monotonic() < deadline, (fresh.root / "terminal.log").read_text()
