@@ -27,8 +27,8 @@ def adopt_run(run_id: str, name: str, console: Console) -> None:
     grid = grid_of(study)
     with open_instance() as instance, closing(Contract(study.name)) as contract:
         planner = Planner(study, grid, contract)
-        result = adopt(run_id, planner, [asset for asset in ASSETS if asset.offered(study)])
-        record(instance, result, planner)
+        assets = [asset for asset in ASSETS if asset.offered(study)]
+        result = adopt(run_id, planner, assets, lambda found: record(instance, found, planner))
     place = result.plan.asset.place(result.plan.key)
     console.print(f"Adopted: {place} is run {run_id}, published as {result.run.run_id if result.run else '-'}.")
     console.print(

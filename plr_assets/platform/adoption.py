@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,13 @@ class Adoptee:
     plan: KeyPlan
 
 
-def adopt(run_id: str, planner: Planner, assets: Sequence[StageAsset]) -> KeyResult:
+def adopt(
+    run_id: str, planner: Planner, assets: Sequence[StageAsset], tell: Callable[[KeyResult], None] = lambda _: None
+) -> KeyResult:
     """Make a foreign run the partition that its tags name, and return that.
+
+    tell   told of it before the foreign run is marked as adopted: where a process dies in between, the next one finds
+           the run waiting, publishes nothing twice, and tells again.
 
     Raises ContractError: if the run does not fit, which is also written to its tag `plr.refused`; or, without a tag,
     if there is no such run, it has not finished, it is of another study, or the partition's inputs are not published.
@@ -71,6 +76,7 @@ def adopt(run_id: str, planner: Planner, assets: Sequence[StageAsset]) -> KeyRes
         raise misfit.error from misfit
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    tell(result)
     planner.contract.client.set_tag(run_id, ADOPTED, run.run_id)
     if REFUSED in find_run(planner.contract.client, run_id).data.tags:
         planner.contract.client.delete_tag(run_id, REFUSED)

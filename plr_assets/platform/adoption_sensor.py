@@ -46,7 +46,7 @@ def adoption_sensor(grid: Grid, assets: Sequence[StageAsset]) -> dg.SensorDefini
         description="Adopts finished MLflow runs that carry the contract's tags: each becomes the partition that it "
         "names, or is refused once, with the reason in its tag plr.refused.",
     )
-    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def look(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         now = int(time.time() * 1000)
         since = int(context.cursor or now - _FIRST_MS)
         with closing(Contract(study.name)) as contract:
@@ -73,7 +73,7 @@ def _adopt_all(
             left += 1
             continue
         try:
-            result = adopt(run_id, planner, assets)
+            result = adopt(run_id, planner, assets, lambda found: record(context.instance, found, planner))
         except ContractError as error:
             context.log.warning(str(error))
             if REFUSED in (tags := find_run(planner.contract.client, run_id).data.tags):
@@ -82,7 +82,6 @@ def _adopt_all(
             else:
                 left += 1  # not its fault: its inputs are not there yet
             continue
-        record(context.instance, result, planner)
         adopted += 1
         context.log.info(f"adopted run {run_id} as {result.plan.asset.place(result.plan.key)}")
     return adopted, refused, left == 0

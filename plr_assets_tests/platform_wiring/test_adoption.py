@@ -213,6 +213,23 @@ def test_adopting_twice_publishes_once(study: Study, author: Author) -> None:
     assert one.run.run_id == other.run.run_id
 
 
+def test_a_process_that_dies_before_it_told_leaves_the_run_waiting_and_publishes_nothing_twice(
+    study: Study, author: Author
+) -> None:
+    run_id = author.log({"outlier_masks": author.mask()})
+
+    def die(_: KeyResult) -> None:
+        raise KeyboardInterrupt
+
+    with closing(Contract(study.name)) as contract, pytest.raises(KeyboardInterrupt):
+        adopt(run_id, Planner(study, grid_of(study), contract), list(ASSETS), die)
+    assert waiting(author.client, "trial") == [run_id]
+    published = Contract("trial").runs(*PLACE)
+    assert adopted(study, run_id).reused
+    assert Contract("trial").runs(*PLACE) == published
+    assert waiting(author.client, "trial") == []
+
+
 @pytest.mark.parametrize(
     ("asset", "key"),
     [
