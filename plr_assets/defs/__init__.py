@@ -8,6 +8,9 @@ code location loads without it.
 from __future__ import annotations
 
 from plr_assets.defs import (
+    adoption as adoption,  # declares which assets take runs of others
+)
+from plr_assets.defs import (
     classification,
     costs,
     data_import,

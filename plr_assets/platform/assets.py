@@ -81,7 +81,7 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
     ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         keys, whole_range = _chosen(context, asset)
         planner = Planner(study, grid, contract)
-        pointers = events.upstream_pointers(context, asset, study)
+        pointers = events.upstream_pointers(context.instance, asset, study)
         results = run_keys(
             planner.plan(asset, keys),
             planner,
@@ -160,6 +160,9 @@ def _emit(
         yield dg.Output(None)
     for result in results:
         if result.run is not None:
-            context.log_event(events.materialization(context, asset, result, pointers, contract))
+            event = events.materialization(
+                context.asset_key, asset, result, pointers, contract, made_in=context.run.run_id
+            )
+            context.log_event(event)
     if failed:
         raise dg.Failure(events.failure_summary(asset, failed, len(results)), allow_retries=False)

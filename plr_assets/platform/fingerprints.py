@@ -45,6 +45,14 @@ def code_parts(modules: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     return digest.hexdigest(), {name: _version(name) for name in sorted(libraries)}
 
 
+@cache
+def module_digests(modules: tuple[str, ...]) -> dict[str, str]:
+    """Module -> digest of its source, of all that `code_parts` is of: says which of them changed."""
+    return {
+        name: hashlib.sha256(source.encode()).hexdigest()[:16] for name, source in sorted(_closure(modules)[0].items())
+    }
+
+
 def _closure(modules: Iterable[str]) -> tuple[dict[str, str], set[str]]:
     sources: dict[str, str] = {}
     libraries: set[str] = set()

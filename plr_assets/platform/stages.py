@@ -144,7 +144,9 @@ class Task:
 
     `study` is for finding places on disk; whatever shapes a result is asked for as a `setting`. `cores` is how many
     processes the computation may use; no result depends on it. `failures` says why partitions of the study failed,
-    (asset, key) -> error, where an optional input is missing; for telling people, and for nothing else.
+    (asset, key) -> error, where an optional input is missing; for telling people, and for nothing else. `adopted` are
+    the tables of somebody else's run that stand for the key: they are checked and completed instead of computing
+    (`adopting`).
     """
 
     asset: StageAsset
@@ -155,6 +157,7 @@ class Task:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     cores: int = 1
     failures: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    adopted: Mapping[str, ArtifactRef] | None = None
 
     def table(self, asset: str, artifact: str | None = None) -> pl.DataFrame:
         """The one table read from `asset`."""
