@@ -13,6 +13,7 @@ from plr_assets.defs import (
     featurization,
     figures,
     imputation,
+    incoming,
     outlier_detection,
     pretrained,
     results,
@@ -22,6 +23,7 @@ from plr_assets.platform.stages import StageAsset
 ASSETS: tuple[StageAsset, ...] = (
     data_import.device_files,
     data_import.recordings,
+    incoming.incoming_recordings,
     data_import.cohort_split,
     pretrained.moment_weights,
     pretrained.units_weights,

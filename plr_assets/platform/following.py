@@ -82,7 +82,9 @@ def _is_there(plan: KeyPlan, versions: Mapping[str, str]) -> bool:
 
 
 def _failed_before(planner: Planner, plan: KeyPlan) -> str:
-    """Why this very work failed; empty where it was not tried, or where anything that it is computed from changed."""
+    """Why this very work failed; empty where it was not tried, or where anything that it is computed from changes."""
+    if plan.blocked or plan.outdated:
+        return ""
     failure = planner.contract.failure(plan.asset.name, plan.text)
     return failure.error if failure is not None and failure.fingerprint == plan.fingerprint else ""
 
