@@ -87,9 +87,9 @@ class Planner:
         self._plans.clear()
         self._sources.clear()
 
-    def changed(self, study: Study, grid: Grid) -> Planner:
+    def changed(self, study: Study, grid: Grid, contract: Contract) -> Planner:
         """A planner for the study as it reads now. Which published files are intact is not looked up again."""
-        return replace(self, study=study, grid=grid, _plans={}, _sources={})
+        return replace(self, study=study, grid=grid, contract=contract, _plans={}, _sources={})
 
     def task(self, plan: KeyPlan) -> Task:
         return Task(

@@ -104,8 +104,7 @@ def arrived(study: Study) -> list[Arrival]:
 
     Raises DataError if the subjects table or the folder of ground truth cannot be read.
     """
-    with _remembered(study) as memory:
-        settled = dict(memory.seen.settled)
+    settled = _read(_memory_file(study)).settled
     there = [place for place in settled if (study.data_dir / place).is_file()]
     if not there:
         return []
@@ -232,6 +231,10 @@ def _place(path: Path, study: Study) -> str:
     return path.relative_to(study.data_dir).as_posix()
 
 
+def _memory_file(study: Study) -> Path:
+    return study.data_dir / "private" / "incoming.json"
+
+
 @dataclass
 class _Memory:
     seen: Seen
@@ -240,7 +243,7 @@ class _Memory:
 @contextmanager
 def _remembered(study: Study) -> Iterator[_Memory]:
     """The state file, locked: a look and an import may meet. Written back if it changed, whole or not at all."""
-    path = study.data_dir / "private" / "incoming.json"
+    path = _memory_file(study)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
