@@ -52,10 +52,10 @@ def incoming_recordings(task: Task) -> Product:
     beside it. Nothing is computed from this, so the frozen experiment stands still. Without an accepted file there is
     no table of recordings.
     """
+    import polars as pl
+
     from plr_assets.recordings.importer import VERDICT_SCHEMA, assemble, quarantined
     from plr_assets.recordings.incoming import judge_arrived, put_in_place, takes_new_files
-
-    import polars as pl
 
     with unnamed(task.study):
         judged = judge_arrived(task.study) if takes_new_files(task.study) else []

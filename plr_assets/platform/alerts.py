@@ -124,9 +124,7 @@ def _mail(to: str, failure: Failure) -> None:
     server = os.environ.get("PLR_SMTP_SERVER", "")
     host, _, port = server.partition(":")
     if not host or not (port or "25").isdigit():
-        raise ConfigError(
-            "PLR_SMTP_SERVER", "PLR_ALERT_EMAIL needs a mail server, as host or host:port.", "Set it."
-        )
+        raise ConfigError("PLR_SMTP_SERVER", "PLR_ALERT_EMAIL needs a mail server, as host or host:port.", "Set it.")
     message = EmailMessage()
     message["Subject"] = failure.subject
     message["From"] = os.environ.get("PLR_ALERT_FROM") or to.partition(",")[0].strip()

@@ -12,7 +12,7 @@ import dagster as dg
 from plr_assets.platform.stages import StageAsset
 from plr_assets.study import Study
 
-# -- how often ----------------------------------------------------------------------------------------------------------
+# -- how often ---------------------------------------------------------------------------------------------------------
 
 # A change is acted on after two looks that found the same files: within a minute.
 FOLLOW_EVERY_S = 30
@@ -27,7 +27,7 @@ WEEKLY = "0 2 * * 6"
 NIGHTLY = "0 1 * * *"
 
 
-# -- what runs unasked --------------------------------------------------------------------------------------------------
+# -- what runs unasked -------------------------------------------------------------------------------------------------
 
 
 def follows_by_itself(study: Study) -> bool:
@@ -48,7 +48,7 @@ def schedule_status(study: Study) -> dg.DefaultScheduleStatus:
     return dg.DefaultScheduleStatus.RUNNING if follows_by_itself(study) else dg.DefaultScheduleStatus.STOPPED
 
 
-# -- conditions ---------------------------------------------------------------------------------------------------------
+# -- conditions --------------------------------------------------------------------------------------------------------
 
 
 def condition_of(asset: StageAsset, study: Study) -> dg.AutomationCondition:  # type: ignore[type-arg]

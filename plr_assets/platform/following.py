@@ -74,10 +74,7 @@ def work_to_do(planner: Planner, assets: Sequence[StageAsset], shown: Shown) -> 
 def _is_there(plan: KeyPlan, versions: Mapping[str, str]) -> bool:
     """Published, copied, and shown: a run that was killed may have published what no page shows."""
     return (
-        plan.published is not None
-        and plan.done
-        and plan.exported
-        and versions.get(plan.text) == plan.published.digest
+        plan.published is not None and plan.done and plan.exported and versions.get(plan.text) == plan.published.digest
     )
 
 

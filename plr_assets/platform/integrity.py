@@ -117,4 +117,3 @@ def _orphans(contract: Contract) -> Iterator[Problem]:
     for folder in contract.folders_without_run():
         # enough to find it, and nothing of the machine
         yield Problem("/".join(folder.parts[-3:]), "artifacts that belong to no run.", "Remove the folder.")
-

@@ -33,6 +33,8 @@ from plr_assets.study import Study
 # On every run of a study's jobs. `dagster.yaml` lets one of them at a time go on: two would compute the same.
 STUDY_TAG = "plr/study"
 BRING_UP_TO_DATE, REFREEZE, INTEGRITY = "bring_up_to_date", "refreeze", "check_integrity"
+# Dagster wants another name for the op than for its job; the launchpad shows it above the configuration.
+COMPUTE, GIVE_ROLES, COMPARE = "compute", "give_roles", "compare_with_declared"
 
 # Definitions of a study, made with given resources.
 Build = Callable[[Study, Mapping[str, Any]], dg.Definitions]
@@ -41,21 +43,24 @@ _SHOWN_FAILURES = 20
 
 def study_jobs(study: Study, assets: Sequence[StageAsset], build: Build) -> list[dg.JobDefinition]:
     """The jobs of one study; `assets` are those that it has, upstream first."""
-    jobs = [_job(study, _bring_up_to_date(study, assets, build)), _job(study, _check_integrity(study))]
+    jobs = [
+        _job(BRING_UP_TO_DATE, study, _bring_up_to_date(study, assets, build)),
+        _job(INTEGRITY, study, _check_integrity(study)),
+    ]
     if study.simulation is None:
-        jobs.append(_job(study, _refreeze(study, assets)))
+        jobs.append(_job(REFREEZE, study, _refreeze(study, assets)))
     return jobs
 
 
-def _job(study: Study, op: dg.OpDefinition) -> dg.JobDefinition:
-    return dg.GraphDefinition(name=op.name, node_defs=[op], description=op.description).to_job(
+def _job(name: str, study: Study, op: dg.OpDefinition) -> dg.JobDefinition:
+    return dg.GraphDefinition(name=name, node_defs=[op], description=op.description).to_job(
         tags={STUDY_TAG: study.name}, executor_def=dg.in_process_executor
     )
 
 
 def _bring_up_to_date(study: Study, assets: Sequence[StageAsset], build: Build) -> dg.OpDefinition:
     @dg.op(
-        name=BRING_UP_TO_DATE,
+        name=COMPUTE,
         description="Computes what is missing or out of date, as `plr run` does: asset by asset, and nothing else.",
         config_schema={
             "select": dg.Field(str, default_value="", description="as `plr run --select`; empty: the whole study"),
@@ -95,9 +100,7 @@ def _bring_up_to_date(study: Study, assets: Sequence[StageAsset], build: Build) 
         counts = ", ".join(f"{total[word]} {word}" for word in ("computed", "reused", "failed", "blocked"))
         context.log.info(counts)
         if wrong := failures_in_words(outcomes):
-            raise dg.Failure(
-                f"{counts}.\n{wrong}", metadata={word: count for word, count in total.items()}, allow_retries=False
-            )
+            raise dg.Failure(f"{counts}.\n{wrong}", metadata=dict(total.items()), allow_retries=False)
         context.add_output_metadata({word: total[word] for word in ("computed", "reused", "failed", "blocked")})
         return dict(total)
 
@@ -138,7 +141,7 @@ class LogWatcher:
 
 def _refreeze(study: Study, assets: Sequence[StageAsset]) -> dg.OpDefinition:
     @dg.op(
-        name=REFREEZE,
+        name=GIVE_ROLES,
         description="Gives every recording its role anew, as `plr refreeze`: pending ones join. Says in its log who "
         "joins what, and how many partitions that puts out of date.",
         config_schema={
@@ -162,7 +165,9 @@ def _refreeze(study: Study, assets: Sequence[StageAsset]) -> dg.OpDefinition:
         )
         if context.op_config["freeze"]:
             refreeze(study, planned)
-            follows = "What follows is computed by itself." if study.automation == "automatic" else "Now bring it up to date."
+            follows = (
+                "What follows is computed by itself." if study.automation == "automatic" else "Now bring it up to date."
+            )
             context.log.info(f"Frozen. {follows}")
 
     return op
@@ -170,7 +175,7 @@ def _refreeze(study: Study, assets: Sequence[StageAsset]) -> dg.OpDefinition:
 
 def _check_integrity(study: Study) -> dg.OpDefinition:
     @dg.op(
-        name=INTEGRITY,
+        name=COMPARE,
         description="Reads every published file and the results database, and compares them with what was declared. "
         "Changes nothing; fails if anything is wrong.",
     )

@@ -88,7 +88,7 @@ def _imported(planner: Planner, asset: StageAsset) -> pl.DataFrame:
         raise DataError(
             f"{planner.study.name}: {asset.name}",
             "they were not imported since the files, the study or the code changed.",
-            f"Run the study first: plr run {planner.study.name} --select asset={asset.name}. It leaves the roles alone.",
+            f"Run the study first: plr run {planner.study.name}. It leaves the roles alone.",
         )
     return _table(planner.contract, plan.published, asset)
 

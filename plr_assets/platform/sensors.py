@@ -27,7 +27,7 @@ from plr_assets.platform.contract import Contract
 from plr_assets.platform.digests import digest_json
 from plr_assets.platform.fingerprints import read_again
 from plr_assets.platform.following import Work, work_to_do
-from plr_assets.platform.jobs import BRING_UP_TO_DATE, INTEGRITY, STUDY_TAG
+from plr_assets.platform.jobs import BRING_UP_TO_DATE, COMPUTE, INTEGRITY, STUDY_TAG
 from plr_assets.platform.planning import Planner
 from plr_assets.platform.runner import materialized_versions
 from plr_assets.platform.stages import StageAsset
@@ -57,7 +57,7 @@ def study_sensors(
         _failures(study),
         dg.AutomationConditionSensorDefinition(
             "dagster_conditions",
-            target=dg.AssetSelection.all(include_sources=False),
+            target=dg.AssetSelection.all(),
             default_status=dg.DefaultSensorStatus.STOPPED,
             minimum_interval_seconds=automation.FOLLOW_EVERY_S,
             description="Dagster's own conditions, for whoever materializes by hand and wants only what is below to "
@@ -86,12 +86,12 @@ def study_schedules(study: Study, jobs: Sequence[dg.JobDefinition]) -> list[dg.S
             job=by_name[INTEGRITY],
             cron_schedule=automation.NIGHTLY,
             default_status=status,
-            description="Reads every published file and the results database, and compares them with what was declared.",
+            description="Reads every published file and the results database; fails if one is not as declared.",
         ),
     ]
 
 
-# -- what follows -------------------------------------------------------------------------------------------------------
+# -- what follows ------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -199,7 +199,7 @@ def _follow(
         return dg.RunRequest(
             # the same work is asked for once, however it ended: there is no endless loop
             run_key=f"{study.name}-{work.name}",
-            run_config={"ops": {BRING_UP_TO_DATE: {"config": {"retry_failed": False}}}},
+            run_config={"ops": {COMPUTE: {"config": {"retry_failed": False}}}},
             tags={STUDY_TAG: study.name, ASKED_TAG: str(work.partitions)},
         )
 
@@ -215,7 +215,7 @@ def unfinished_runs(instance: dg.DagsterInstance, study: str) -> list[dg.Dagster
     ]
 
 
-# -- new files ----------------------------------------------------------------------------------------------------------
+# -- new files ---------------------------------------------------------------------------------------------------------
 
 
 def _incoming(study: Study) -> dg.SensorDefinition:
@@ -244,7 +244,7 @@ def _incoming(study: Study) -> dg.SensorDefinition:
     return incoming
 
 
-# -- failures -----------------------------------------------------------------------------------------------------------
+# -- failures ----------------------------------------------------------------------------------------------------------
 
 
 def _failures(study: Study) -> dg.SensorDefinition:

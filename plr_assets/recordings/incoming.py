@@ -127,7 +127,7 @@ def arrived(study: Study) -> list[Arrival]:
 
 
 def arrival_digest(study: Study) -> str:
-    """SHA-256 of all that the verdicts on arrived files depend on, wherever those lie. Raises DataError as `arrived`."""
+    """SHA-256 of all that the verdicts on arrived files depend on, wherever they lie. Raises DataError as `arrived`."""
     table = subjects_table(study) if incoming_folder(study).is_dir() else None
     entries = []
     for arrival in arrived(study):
@@ -163,9 +163,7 @@ def judge_arrived(study: Study) -> list[Verdict]:
 def put_in_place(study: Study, verdicts: Sequence[Verdict]) -> None:
     """Move refused files into the quarantine folder, each with its reason beside it, and mended ones out of it."""
     judged = {verdict.content: verdict for verdict in verdicts}
-    moves = [
-        (arrival, verdict) for arrival in arrived(study) if (verdict := judged.get(arrival.content)) is not None
-    ]
+    moves = [(arrival, verdict) for arrival in arrived(study) if (verdict := judged.get(arrival.content)) is not None]
     with _remembered(study) as memory:
         last, settled = dict(memory.seen.last), dict(memory.seen.settled)
         for arrival, verdict in moves:
