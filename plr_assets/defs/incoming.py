@@ -68,7 +68,7 @@ def incoming_recordings(task: Task) -> Product:
     notes = {"quarantine": markdown_table(refused)} if len(refused) else {}
     if found is not None:
         tables["incoming_recordings"] = found.recordings.to_frame()
-        notes["pending"] = markdown_table(verdicts)
+        notes["verdicts"] = markdown_table(verdicts)
         notes |= _pictures(found.recordings)
     return Product(
         tables=tables,

@@ -49,23 +49,28 @@ def work_to_do(planner: Planner, assets: Sequence[StageAsset], shown: Shown) -> 
     wanted: dict[StageAsset, tuple[PipelineKey, ...]] = {}
     held: dict[str, str] = {}
     beyond: set[str] = set()  # what waits for something that is held
-    ready: list[tuple[str, str, str]] = []
+    moving: set[str] = set()
+    ready: list[tuple[str, str, str, str]] = []
     for asset in assets:
         versions = shown(asset)
         chosen = []
         for plan in planner.plan(asset):
-            if _is_there(plan, versions):
+            place, read = asset.place(plan.key), _read(planner, plan)
+            # A table that does without what is out of date is as it should be, until that is there.
+            there = _is_there(plan, versions)
+            if there and not any(above in moving for above in read):
                 continue
-            place = asset.place(plan.key)
-            if _needed(planner, plan) & (held.keys() | beyond):
+            if any(needed and (above in held or above in beyond) for above, needed in read.items()):
                 beyond.add(place)
             elif why := _failed_before(planner, plan):
                 held[place] = why
             else:
                 chosen.append(plan.key)
-                if not (plan.blocked or plan.outdated):
+                moving.add(place)
+                if not (there or plan.blocked or plan.outdated):
                     newest = planner.contract.latest(asset.name, plan.text)
-                    ready.append((place, plan.fingerprint, newest.run_id if newest else ""))
+                    run = newest.run_id if newest else ""
+                    ready.append((place, plan.fingerprint, run, versions.get(plan.text, "")))
         if chosen:
             wanted[asset] = tuple(chosen)
     return Work(wanted, held, digest_json(ready))
@@ -86,11 +91,11 @@ def _failed_before(planner: Planner, plan: KeyPlan) -> str:
     return failure.error if failure is not None and failure.fingerprint == plan.fingerprint else ""
 
 
-def _needed(planner: Planner, plan: KeyPlan) -> set[str]:
-    """The partitions without which this one cannot be computed."""
-    return {
-        read.asset.place(key)
-        for read in plan.asset.reads_in(planner.study)
-        if read.required
-        for key in read.keys(planner.grid, plan.key)
-    }
+def _read(planner: Planner, plan: KeyPlan) -> dict[str, bool]:
+    """The partitions that this one reads -> whether it cannot be computed without them."""
+    read: dict[str, bool] = {}
+    for one in plan.asset.reads_in(planner.study):
+        for key in one.keys(planner.grid, plan.key):
+            place = one.asset.place(key)
+            read[place] = read.get(place, False) or one.required
+    return read

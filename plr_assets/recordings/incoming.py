@@ -70,10 +70,11 @@ def takes_new_files(study: Study) -> bool:
     Not where the cohort is simulated, where one database holds all recordings, or where recordings lie in the data
     folder itself, so that what is dropped would be among them.
     """
+    incoming = incoming_folder(study).resolve()
     return (
         study.simulation is None
         and study.recordings.reader in ("auto", *ONE_RECORDING_A_FILE)
-        and study.resolve(study.recordings.path) not in incoming_folder(study).parents
+        and study.resolve(study.recordings.path).resolve() not in (incoming, *incoming.parents)
     )
 
 
