@@ -103,7 +103,7 @@ def test_a_summary_is_mailed_with_its_subject(monkeypatch: pytest.MonkeyPatch) -
     sent = []
 
     class Server:
-        def __init__(self, host: str, port: int, timeout: float) -> None:
+        def __init__(self, host: str, port: int, **_: float) -> None:
             self.place = (host, port)
 
         def __enter__(self) -> Server:

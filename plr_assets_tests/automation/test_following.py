@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +46,7 @@ class Everything(Contract):
     def latest(self, asset: str, key: str) -> PublishedRun | None:
         return next((run for (a, k, _), run in self.published.items() if (a, k) == (asset, key)), None)
 
-    def failure(self, asset: str, key: str) -> None:
+    def failure(self, *_: str) -> None:
         return None
 
 
@@ -56,7 +56,7 @@ class _Artifacts(dict[str, ArtifactInfo]):
     def __init__(self, of: str) -> None:
         self._of = of
 
-    def get(self, name: str, default: Any = None) -> ArtifactInfo:
+    def get(self, name: str, *_: Any) -> ArtifactInfo:
         return ArtifactInfo("table", digest_json([self._of, name]), "", 0)
 
     def __getitem__(self, name: str) -> ArtifactInfo:
@@ -71,10 +71,10 @@ def _run(asset: str, key: str, fingerprint: str) -> PublishedRun:
 class OnPaper(Planner):
     """A planner that trusts the store and reads no file."""
 
-    def _good(self, run: PublishedRun | None, asset: StageAsset) -> PublishedRun | None:
+    def _good(self, run: PublishedRun | None, *_: StageAsset) -> PublishedRun | None:
         return run
 
-    def _source(self, asset: StageAsset, inputs: Inputs) -> str:
+    def _source(self, _asset: StageAsset, inputs: Inputs) -> str:
         return digest_json([ref.info.digest for refs in inputs.values() for ref in refs.values()])
 
 
@@ -163,11 +163,7 @@ def below(study: Study, axis: Axis, method: str) -> set[Place]:
             continue
         own = OWN_AXIS.get(asset.name)
         for key in asset.keys_in(grid):
-            if own is not None:
-                hit = own == axis and key.named(own) == method
-            else:
-                hit = key.method(axis) in names
-            if hit:
+            if key.method(axis) in names if own is None else own == axis and key.named(own) == method:
                 found.add((asset.name, str(key)))
     return found
 
@@ -201,22 +197,18 @@ def test_nothing_is_asked_for_where_nothing_changed(registry: Registry) -> None:
 # -- real runs --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def ask(request: pytest.FixtureRequest) -> Iterator[Any]:
-    def work(lab: Lab, study: Study) -> Work:
-        assets = [asset for asset in ASSETS if asset.offered(study)]
-        with lab.instance() as instance, closing(Contract(study.name)) as contract:
-            planner = Planner(study, grid_of(study), contract)
-            return work_to_do(planner, assets, lambda asset: materialized_versions(instance, study.name, asset))
-
-    yield work
+def ask(lab: Lab, study: Study) -> Work:
+    assets = [asset for asset in ASSETS if asset.offered(study)]
+    with lab.instance() as instance, closing(Contract(study.name)) as contract:
+        planner = Planner(study, grid_of(study), contract)
+        return work_to_do(planner, assets, lambda asset: materialized_versions(instance, study.name, asset))
 
 
 def places(work: Work) -> set[Place]:
     return {(asset.name, asset.key_text(key)) for asset, keys in work.wanted.items() for key in keys}
 
 
-def test_the_same_work_has_one_name_and_a_change_of_any_input_another(finished: Lab, ask: Any) -> None:
+def test_the_same_work_has_one_name_and_a_change_of_any_input_another(finished: Lab) -> None:
     assert not ask(finished, finished.study()).wanted
     lof = {**TRIAL["methods"], OUTLIER: {"LOF": {"n_neighbors": 50}}}
     first = ask(finished, finished.study(methods=lof))
@@ -227,7 +219,7 @@ def test_the_same_work_has_one_name_and_a_change_of_any_input_another(finished: 
 
 
 def test_what_failed_is_held_until_something_it_is_computed_from_changes(
-    lab: Lab, ask: Any, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No endless retries, and no lost change."""
     lof = {**TRIAL["methods"], OUTLIER: {"LOF": {"n_neighbors": 50}}}
