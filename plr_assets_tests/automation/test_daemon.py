@@ -93,7 +93,7 @@ def test_with_the_daemon_a_dropped_file_is_pending_and_a_freeze_flows(
     (daemon,) = (service for service in ui_services(0, 0) if service.name == "dagster-daemon")
     with serving([daemon]):
         before = newest()
-        until(lambda: (fresh.root / "state" / "schedules").is_dir(), 3 * PENDING_WITHIN_S, "the daemon does not start")
+        until((fresh.root / "state" / "schedules").is_dir, 3 * PENDING_WITHIN_S, "the daemon does not start")
         shutil.copy(new, fresh.folder / "incoming")
         took = until(lambda: pending() == 1, PENDING_WITHIN_S, "the file is not pending")
         print(f"pending after {took:.0f} s")  # noqa: T201 - the figure that the issue asks for

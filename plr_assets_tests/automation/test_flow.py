@@ -25,8 +25,8 @@ from plr_assets.platform.runner import materialized_versions
 from plr_assets.platform.sensors import Lookout
 from plr_assets.recordings.incoming import incoming_folder, quarantine_folder
 from plr_assets.recordings.simulator.files import write_study_files
-from plr_assets.study import Study
-from plr_assets_tests.e2e.lab import Lab, Place, empty_lab, to_do
+from plr_assets.study import Study, load_study
+from plr_assets_tests.e2e.lab import TRIAL, Lab, Place, empty_lab, to_do
 
 # One pipeline: what follows a change is the same for each, and a busy machine has to get through it.
 GRID = {
@@ -117,6 +117,33 @@ def computed(before: Mapping[Place, str], after: Mapping[Place, str]) -> set[str
     return {asset for (asset, key), run in after.items() if before.get((asset, key)) != run}
 
 
+def drop(clinic: Clinic, path: Path, cursor: str | None) -> str | None:
+    """Two looks, one request, one import; the cursor after it."""
+    shutil.copy(path, clinic.incoming)
+    requests, cursor = clinic.tick("incoming_files", cursor)
+    assert not requests, "it may still be written"
+    requests, cursor = clinic.tick("incoming_files", cursor)
+    assert len(requests) == 1
+    assert clinic.tick("incoming_files", cursor) == ([], cursor), "it is asked for once"
+    assert clinic.materialize("incoming_recordings")
+    assert clinic.tick("incoming_files", cursor)[0] == [], "what the import moved is no news"
+    return cursor
+
+
+def follow(clinic: Clinic) -> None:
+    """What the sensor asks for is done, and then it asks for nothing."""
+    (request,), _ = clinic.tick("follow_changes")
+    assert clinic.tick("follow_changes")[0][0].run_key == request.run_key, "the same work has the same name"
+    assert clinic.job(BRING_UP_TO_DATE, request.run_config).success
+    assert clinic.done()
+    assert not clinic.tick("follow_changes")[0]
+
+
+def raw(clinic: Clinic) -> set[str]:
+    return {path.name for path in (clinic.lab.folder / "raw").iterdir()}
+
+
+@pytest.mark.slow
 def test_a_dropped_file_is_pending_and_joins_when_asked_and_the_change_flows(ready: Clinic) -> None:
     before = ready.runs()
     ready.incoming.mkdir()
@@ -124,63 +151,41 @@ def test_a_dropped_file_is_pending_and_joins_when_asked_and_the_change_flows(rea
     assert len(requests) == 1, "the first look of all imports what lies there, nothing perhaps"
     assert ready.tick("incoming_files", cursor) == ([], cursor)
 
-    # dropped: two looks, one request, one import, and nothing else
-    shutil.copy(ready.unlabelled, ready.incoming)
     (ready.incoming / "P9_broken.csv").write_text("this is no recording\n")
-    requests, cursor = ready.tick("incoming_files", cursor)
-    assert not requests, "it may still be written"
-    requests, cursor = ready.tick("incoming_files", cursor)
-    assert len(requests) == 1
-    assert ready.tick("incoming_files", cursor) == ([], cursor), "it is asked for once"
-    assert ready.materialize("incoming_recordings")
+    cursor = drop(ready, ready.unlabelled, cursor)
     assert computed(before, ready.runs()) == {"incoming_recordings"}
-    (event,) = ready.lab.materialized(("incoming_recordings", "incoming_recordings"))[:1]
-    assert event.metadata["pending"].value == 1.0
-    assert event.metadata["quarantined"].value == 1.0
-    notes = {title: str(value.value) for title, value in event.metadata.items()}
-    assert "accepted" in notes["verdicts"]
-    assert any("data:image/png;base64" in text for text in notes.values()), "with its picture"
+    event = ready.lab.materialized(("incoming_recordings", "incoming_recordings"))[0]
+    assert event.metadata["pending"].value == event.metadata["quarantined"].value == 1.0
+    assert "accepted" in str(event.metadata["verdicts"].value)
+    pictures = [title for title, value in event.metadata.items() if "data:image/png;base64" in str(value.value)]
+    assert len(pictures) == 1
     assert (quarantine_folder(ready.study) / "P9_broken.csv").is_file()
-    assert ready.tick("incoming_files", cursor)[0] == [], "moving it is no news"
     assert ready.done(), "the frozen experiment stands still"
     assert not ready.tick("follow_changes")[0]
 
-    # refreeze, first without doing it
-    files = {path.name for path in (ready.lab.folder / "raw").iterdir()}
-    config = {"ops": {GIVE_ROLES: {"config": {"freeze": False}}}}
-    assert ready.job(REFREEZE, config).success
-    assert {path.name for path in (ready.lab.folder / "raw").iterdir()} == files
+    files = raw(ready)
+    assert ready.job(REFREEZE, {"ops": {GIVE_ROLES: {"config": {"freeze": False}}}}).success
+    assert raw(ready) == files, "it was only asked what would change"
     assert ready.job(REFREEZE).success
-    assert ready.unlabelled.name in {path.name for path in (ready.lab.folder / "raw").iterdir()}
-
-    # what follows is asked for and computed: it learns from one recording more
-    (request,), _ = ready.tick("follow_changes")
-    assert ready.tick("follow_changes")[0][0].run_key == request.run_key, "the same work has the same name"
-    assert ready.job(BRING_UP_TO_DATE, request.run_config).success
+    assert raw(ready) == files | {ready.unlabelled.name}
+    follow(ready)
     after = ready.runs()
-    assert {"recordings", "cohort_split", "detectors", "imputers"} <= computed(before, after)
-    assert ready.done()
-    assert not ready.tick("follow_changes")[0]
+    learning = {"detectors", "imputers"}
+    assert {"recordings", "cohort_split"} | learning <= computed(before, after)
 
-    # an evaluated one refits nothing upstream
-    shutil.copy(ready.labelled, ready.incoming)
-    _, cursor = ready.tick("incoming_files", cursor)
-    ready.tick("incoming_files", cursor)
-    assert ready.materialize("incoming_recordings")
+    cursor = drop(ready, ready.labelled, cursor)
     assert ready.job(REFREEZE).success
-    (request,), _ = ready.tick("follow_changes")
-    assert ready.job(BRING_UP_TO_DATE, request.run_config).success
-    fitted = {"detectors", "imputers"}
-    assert not computed(after, ready.runs()) & fitted
-    assert {"recordings", "features", "bootstrap_results", "evaluation"} <= computed(after, ready.runs())
+    follow(ready)
+    anew = computed(after, ready.runs())
+    assert {"recordings", "features", "bootstrap_results", "evaluation"} <= anew
+    assert not anew & learning, "an evaluated recording refits nothing"
 
-    # an identical file in the place of another, and one that was only touched
     last = ready.runs()
     some = sorted((ready.lab.folder / "raw").iterdir())[0]
     content = some.read_bytes()
     some.unlink()
     some.write_bytes(content)
-    assert not ready.tick("follow_changes")[0]
+    assert not ready.tick("follow_changes")[0], "an identical file is no change"
     assert ready.runs() == last
     with closing(Contract("trial")) as contract:
         report = check_integrity(ready.study, contract)
@@ -189,12 +194,13 @@ def test_a_dropped_file_is_pending_and_joins_when_asked_and_the_change_flows(rea
 
 
 def test_a_lookout_waits_for_files_that_are_being_written_and_looks_once(
-    ready: Clinic, monkeypatch: pytest.MonkeyPatch
+    finished: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signatures = iter(["a", "a", "b", "b", "b", "b"])
     monkeypatch.setattr("plr_assets.platform.sensors.inputs_signature", lambda _: next(signatures))
-    lookout = Lookout(ready.study, lambda: ready.study, ASSETS)
-    with ready.lab.instance() as instance:
+    study = finished.study()
+    lookout = Lookout(study, lambda: study, ASSETS)
+    with finished.instance() as instance:
         first = lookout.look(instance, 0.0)
         assert not isinstance(first, str)
         assert not first.wanted
@@ -206,14 +212,16 @@ def test_a_lookout_waits_for_files_that_are_being_written_and_looks_once(
         assert not isinstance(full, str), "some changes show in no size and no time"
 
 
-def test_what_the_daemon_sees_is_what_the_file_says_now(ready: Clinic) -> None:
+def with_neighbours(lab: Lab, number: int) -> Study:
+    return lab.study(methods={**TRIAL["methods"], "outlier_detection": {"LOF": {"n_neighbors": number}}})
+
+
+def test_what_the_daemon_sees_is_what_the_file_says_now(finished: Lab) -> None:
     """The process that serves a code location lives for days."""
-    changed = ready.lab.study(
-        **{**SMALL, "simulation": None, "methods": {"outlier_detection": {"LOF": {"n_neighbors": 33}}}}, grids=[GRID]
-    )
-    studies = iter([ready.study, changed])
-    lookout = Lookout(ready.study, lambda: next(studies), ASSETS)
-    with ready.lab.instance() as instance:
+    study = finished.study()
+    studies = iter([study, with_neighbours(finished, 33)])
+    lookout = Lookout(study, lambda: next(studies), ASSETS)
+    with finished.instance() as instance:
         first = lookout.look(instance, 0.0)
         later = lookout.look(instance, 1 + automation.FULL_LOOK_EVERY_S)
     assert not isinstance(first, str)
@@ -223,16 +231,13 @@ def test_what_the_daemon_sees_is_what_the_file_says_now(ready: Clinic) -> None:
     assert "imputers" not in {asset.name for asset in later.wanted}
 
 
-def test_a_job_that_fails_says_which_partitions(ready: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_fails_says_which_partitions(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise ValueError("no neighbours today")
 
     monkeypatch.setattr("plr_assets.outlier_detection.lof.LOF.fit", refuse)
-    changed = ready.lab.study(
-        **{**SMALL, "simulation": None, "methods": {"outlier_detection": {"LOF": {"n_neighbors": 34}}}}, grids=[GRID]
-    )
-    with ready.lab.instance() as instance:
-        job = build_definitions(changed).get_repository_def().get_job(BRING_UP_TO_DATE)
+    with lab.instance() as instance:
+        job = build_definitions(with_neighbours(lab, 34)).get_repository_def().get_job(BRING_UP_TO_DATE)
         config = {"ops": {COMPUTE: {"config": {"select": "asset=detectors"}}}}
         result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
         assert not result.success
@@ -244,12 +249,10 @@ def test_a_job_that_fails_says_which_partitions(ready: Clinic, monkeypatch: pyte
         assert versions, "what was there before stands"
 
 
-# -- conditions of Dagster's own --------------------------------------------------------------------------------------
+# -- what runs unasked --------------------------------------------------------------------------------------
 
 
 def test_every_asset_has_a_condition_and_only_the_plan_acts_unasked() -> None:
-    from plr_assets.study import load_study
-
     manual = load_study("demo")
     for study in (manual, manual.model_copy(update={"automation": "automatic"})):
         definitions = build_definitions(study)
