@@ -94,6 +94,7 @@ def run_study(name: str, select: str, console: Console) -> bool:
     from plr_assets.platform.runner import Runner, outcomes_file, summary
     from plr_assets.platform.selection import needed_keys, parse_selection
     from plr_assets.platform.status import write_outcomes
+    from plr_assets.recordings.incoming import settle
     from plr_assets.study import load_study
 
     started = time.monotonic()
@@ -105,6 +106,7 @@ def run_study(name: str, select: str, console: Console) -> bool:
     count = f"{len(grid.pipelines)} pipelines" if grid.pipelines else f"{len(grid.features)} sets of features"
     console.print(f"[bold]{study.title}[/bold]: {count}, {origin}", highlight=False)
     console.print(left_out_text(grid), highlight=False)
+    settle(study)
     with (
         open_instance() as instance,
         closing(Contract(study.name)) as contract,

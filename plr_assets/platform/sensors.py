@@ -28,6 +28,7 @@ from plr_assets.platform.digests import digest_json
 from plr_assets.platform.fingerprints import read_again
 from plr_assets.platform.following import Work, work_to_do
 from plr_assets.platform.jobs import BRING_UP_TO_DATE, COMPUTE, INTEGRITY, STUDY_TAG
+from plr_assets.platform.leftovers import close_runs_of_dead_processes
 from plr_assets.platform.planning import Planner
 from plr_assets.platform.runner import materialized_versions
 from plr_assets.platform.stages import StageAsset
@@ -187,6 +188,8 @@ def _follow(
         "result. A partition that failed is not tried again before something it is computed from changed.",
     )
     def follow(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        # a run of a process that was killed is nobody's, and would be waited for for ever
+        close_runs_of_dead_processes(context.instance)
         if busy := unfinished_runs(context.instance, study.name):
             return dg.SkipReason(f"{len(busy)} run(s) of the study are not finished")
         work = lookout.look(context.instance, time.monotonic())

@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,8 @@ from plr_assets.recordings.subjects import UNKNOWN
 from plr_assets.study import Study
 
 _REASON = ".reason.txt"
+# a copy that goes on shows within it
+_PAUSE_S = 1.0
 _NAMESAKE = "the study has another recording of this name."
 
 
@@ -98,6 +101,14 @@ def look(study: Study) -> Seen:
         settled = {place: entry[1] for place, entry in found.items() if memory.seen.last.get(place) == entry}
         memory.seen = Seen(found, settled)
         return memory.seen
+
+
+def settle(study: Study) -> None:
+    """Two looks, for whoever does not wait for a sensor's; nothing where nothing was dropped."""
+    if takes_new_files(study) and incoming_folder(study).is_dir() and (seen := look(study)).last:
+        if len(seen.settled) < len(seen.last):
+            time.sleep(_PAUSE_S)
+        look(study)
 
 
 def arrived(study: Study) -> list[Arrival]:

@@ -21,6 +21,7 @@ from plr_assets.recordings.incoming import (
     quarantine_folder,
     takes_new_files,
 )
+from plr_assets.recordings.incoming import settle as settle_now
 from plr_assets.study import Study
 from plr_assets_tests.recordings.conftest import study_of
 
@@ -105,6 +106,14 @@ def test_the_same_file_twice_and_what_the_study_has_already_are_nothing_new(clin
     assert arrival_digest(clinic) == digest
     put_in_place(clinic, judge_arrived(clinic))
     assert len(list(incoming_folder(clinic).iterdir())) == 4, "what says nothing new is left where it lies"
+
+
+def test_whoever_does_not_wait_for_a_sensor_looks_twice(clinic: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plr_assets.recordings.incoming._PAUSE_S", 0.0)
+    new = new_files(clinic)[0]
+    drop(clinic, new)
+    settle_now(clinic)
+    assert names(clinic) == [new.name]
 
 
 def test_a_good_file_is_accepted_and_a_bad_one_is_kept_in_quarantine_with_its_reason(clinic: Study) -> None:
