@@ -51,7 +51,7 @@ def test_every_kind_of_damage_is_found_and_the_job_fails_with_it(lab: Lab) -> No
     orphan = folder_of("features", "simple__LOF__linear").parent.parent / ("f" * 32)
     shutil.copytree(folder_of("features", "simple__LOF__linear"), orphan)
     with duckdb.connect(str(database_path(lab.folder))) as connection:
-        connection.execute(f"UPDATE provenance SET published = false WHERE pipeline = '{ONE}'")
+        connection.execute("UPDATE provenance SET published = false WHERE pipeline = ?", [ONE])
     lines = "\n".join(check(lab).lines)
     assert "outlier_masks LOF, outlier_masks (run" in lines
     assert "detectors LOF, model (run" in lines
@@ -71,7 +71,7 @@ def test_every_kind_of_damage_is_found_and_the_job_fails_with_it(lab: Lab) -> No
 
 def test_rows_of_a_run_that_is_not_published_are_named(lab: Lab) -> None:
     with duckdb.connect(str(database_path(lab.folder))) as connection:
-        connection.execute(f"UPDATE provenance SET mlflow_run_id = 'somebody' WHERE pipeline = '{ONE}'")
+        connection.execute("UPDATE provenance SET mlflow_run_id = 'somebody' WHERE pipeline = ?", [ONE])
     (problem,) = check(lab).problems
     assert "its rows are of run somebody" in str(problem)
 
