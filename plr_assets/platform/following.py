@@ -49,7 +49,7 @@ def work_to_do(planner: Planner, assets: Sequence[StageAsset], shown: Shown) -> 
     wanted: dict[StageAsset, tuple[PipelineKey, ...]] = {}
     held: dict[str, str] = {}
     beyond: set[str] = set()  # what waits for something that is held
-    moving: set[str] = set()
+    moving: set[str] = set()  # what may come out otherwise than it is
     ready: list[tuple[str, str, str, str]] = []
     for asset in assets:
         versions = shown(asset)
@@ -57,8 +57,8 @@ def work_to_do(planner: Planner, assets: Sequence[StageAsset], shown: Shown) -> 
         for plan in planner.plan(asset):
             place, read = asset.place(plan.key), _read(planner, plan)
             # A table that does without what is out of date is as it should be, until that is there.
-            there = _is_there(plan, versions)
-            if there and not any(above in moving for above in read):
+            there, moved = _is_there(plan, versions), any(above in moving for above in read)
+            if there and not moved:
                 continue
             if any(needed and (above in held or above in beyond) for above, needed in read.items()):
                 beyond.add(place)
@@ -66,7 +66,8 @@ def work_to_do(planner: Planner, assets: Sequence[StageAsset], shown: Shown) -> 
                 held[place] = why
             else:
                 chosen.append(plan.key)
-                moving.add(place)
+                if moved or not plan.done:
+                    moving.add(place)
                 if not (there or plan.blocked or plan.outdated):
                     newest = planner.contract.latest(asset.name, plan.text)
                     run = newest.run_id if newest else ""

@@ -103,7 +103,7 @@ class Lookout:
     reread: Callable[[], Study]
     assets: Sequence[StageAsset]
     signature: str = ""
-    done_with: str = ""
+    seen: tuple[str, str] = ("", "")
     looked_at: float = field(default=float("-inf"))
     planner: Planner | None = None
 
@@ -114,14 +114,14 @@ class Lookout:
             self.signature = signature
             if self.planner is not None:
                 return "files are being written: it is looked at them again in the next tick"
-        if signature == self.done_with and now - self.looked_at < automation.FULL_LOOK_EVERY_S:
-            return "no file changed since the last look"
+        seen = (signature, _newest_change_of_a_run(instance))
+        if seen == self.seen and now - self.looked_at < automation.FULL_LOOK_EVERY_S:
+            return "no file changed, and no run did anything, since the last look"
         try:
             work = self._plan(instance)
         except PlrError as error:
             return f"it cannot be planned: {error}"
-        self.looked_at = now
-        self.done_with = "" if work.wanted else signature
+        self.looked_at, self.seen = now, seen
         return work
 
     def _plan(self, instance: dg.DagsterInstance) -> Work:
@@ -137,6 +137,11 @@ class Lookout:
             offered = [asset for asset in self.assets if asset.offered(self.study)]
             name = self.study.name
             return work_to_do(planner, offered, lambda asset: materialized_versions(instance, name, asset))
+
+
+def _newest_change_of_a_run(instance: dg.DagsterInstance) -> str:
+    records = instance.get_run_records(limit=1, order_by="update_timestamp", ascending=False)
+    return str(records[0].update_timestamp) if records else ""
 
 
 def inputs_signature(study: Study) -> str:

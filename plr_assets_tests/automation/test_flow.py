@@ -28,6 +28,7 @@ from plr_assets.recordings.simulator.files import write_study_files
 from plr_assets.study import Study, load_study
 from plr_assets_tests.e2e.lab import TRIAL, Lab, Place, empty_lab, to_do
 
+NOTHING = "no file changed, and no run did anything, since the last look"
 # One pipeline: what follows a change is the same for each, and a busy machine has to get through it.
 GRID = {
     "outlier_detection": ["LOF"],
@@ -204,10 +205,10 @@ def test_a_lookout_waits_for_files_that_are_being_written_and_looks_once(
         first = lookout.look(instance, 0.0)
         assert not isinstance(first, str)
         assert not first.wanted
-        assert lookout.look(instance, 30.0) == "no file changed since the last look"
+        assert lookout.look(instance, 30.0) == NOTHING
         assert "being written" in str(lookout.look(instance, 60.0))
         assert not isinstance(lookout.look(instance, 90.0), str)
-        assert lookout.look(instance, 120.0) == "no file changed since the last look"
+        assert lookout.look(instance, 120.0) == NOTHING
         full = lookout.look(instance, 90.0 + automation.FULL_LOOK_EVERY_S)
         assert not isinstance(full, str), "some changes show in no size and no time"
 
