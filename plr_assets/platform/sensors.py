@@ -244,10 +244,13 @@ def _incoming(study: Study) -> dg.SensorDefinition:
             digest = arrival_digest(study)
         except PlrError as error:
             return dg.SkipReason(f"new files cannot be linked to their subjects: {type(error).__name__}")
-        if digest == context.cursor:
+        first = context.cursor is None
+        if digest == context.cursor or (first and waiting):
             return dg.SkipReason(f"{waiting} file(s) are being written" if waiting else "nothing new")
         context.update_cursor(digest)  # a digest, because names may hold subject codes
-        return dg.RunRequest(run_key=None)
+        if first and not seen.last:
+            return dg.SkipReason("the folder is empty")
+        return dg.RunRequest(asset_selection=[asset_key(study.name, "incoming_recordings")])
 
     return incoming
 
