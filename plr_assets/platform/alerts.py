@@ -100,8 +100,8 @@ def send(failure: Failure) -> list[str]:
     Raises ConfigError where the configuration cannot be meant.
     """
     problems = []
-    for name, deliver in (("PLR_ALERT_WEBHOOK", _post), ("PLR_ALERT_EMAIL", _mail)):
-        where = os.environ.get(name)
+    webhook, email = os.environ.get("PLR_ALERT_WEBHOOK"), os.environ.get("PLR_ALERT_EMAIL")
+    for name, where, deliver in (("PLR_ALERT_WEBHOOK", webhook, _post), ("PLR_ALERT_EMAIL", email, _mail)):
         if where:
             try:
                 deliver(where, failure)
