@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 import yaml
@@ -17,6 +19,8 @@ import yaml
 from plr_assets.cli import main
 from plr_assets.paths import project_root
 from plr_assets.platform.contract import Contract
+from plr_assets.platform.integrity import check_integrity
+from plr_assets.platform.leftovers import PROCESS_TAG
 from plr_assets.platform.services import serving, ui_services
 from plr_assets.recordings.simulator.files import write_study_files
 from plr_assets.study import Study, load_study
@@ -82,6 +86,36 @@ def pending() -> int:
     contract = Contract("trial")
     run = contract.latest("incoming_recordings", "incoming_recordings")
     return 0 if run is None else pl.read_parquet(contract.ref(run, "incoming_verdicts").path).height
+
+
+def worker_of(instance: dg.DagsterInstance) -> int:
+    """Process id of what computes an asset now; 0 where nothing does."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        if PROCESS_TAG in run.tags:
+            return int(run.tags[PROCESS_TAG].split(":")[1])
+    return 0
+
+
+@pytest.mark.slow
+def test_a_killed_cascade_is_taken_up_again(
+    fresh: Lab, clinic: tuple[Study, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`kill -9` of the run worker: run monitoring sees it, the run is retried, and reuses what was published."""
+    study, new = clinic
+    shutil.copy(new, fresh.folder / "raw")
+    assert plr(monkeypatch, "run", "trial", "--select", "asset=cohort_split") == 0
+    assert plr(monkeypatch, "refreeze", "trial", "--yes") == 0
+    before = newest()
+    (daemon,) = (service for service in ui_services(0, 0) if service.name == "dagster-daemon")
+    with serving([daemon]), fresh.instance() as instance:
+        until(lambda: "detectors" in anew(before), FLOWS_WITHIN_S, "nothing follows")
+        until(lambda: worker_of(instance), FLOWS_WITHIN_S, "nothing is computed")
+        os.kill(worker_of(instance), signal.SIGKILL)
+        took = until(lambda: not to_do(fresh.plans(study)), 3 * FLOWS_WITHIN_S, "it is not taken up again")
+        print(f"all there {took:.0f} s after the kill")  # noqa: T201
+    published = Contract("trial").runs("detectors", "LOF")
+    assert len([run for run in published if run.run_id not in before.values()]) == 1, "what was there is not done twice"
+    assert check_integrity(study, Contract("trial")).problems == ()
 
 
 @pytest.mark.slow
