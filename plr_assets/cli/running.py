@@ -101,6 +101,7 @@ def run_study(name: str, select: str, console: Console, *, dry_run: bool = False
     from plr_assets.platform.runner import Runner, outcomes_file, summary
     from plr_assets.platform.selection import needed_keys, parse_selection
     from plr_assets.platform.status import write_outcomes
+    from plr_assets.recordings.incoming import settle
     from plr_assets.study import load_study
 
     started = time.monotonic()
@@ -117,6 +118,7 @@ def run_study(name: str, select: str, console: Console, *, dry_run: bool = False
         _print_forecast(study, grid, wanted, console)
         return False
     _stop_once()
+    settle(study)
     with (
         open_instance() as instance,
         closing(Contract(study.name)) as contract,

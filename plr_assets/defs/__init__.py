@@ -18,6 +18,7 @@ from plr_assets.defs import (
     figures,
     figures_study,
     imputation,
+    incoming,
     models,
     outlier_detection,
     pretrained,
@@ -30,6 +31,7 @@ from plr_assets.platform.stages import StageAsset
 ASSETS: tuple[StageAsset, ...] = (
     data_import.device_files,
     data_import.recordings,
+    incoming.incoming_recordings,
     data_import.cohort_split,
     pretrained.moment_weights,
     pretrained.units_weights,

@@ -219,14 +219,18 @@ class Contract:
 
         Returns their ids.
         """
-        broken_off = [
+        broken_off = self.broken_off()
+        for run_id in broken_off:
+            self._client.set_terminated(run_id, status="KILLED")
+        return broken_off
+
+    def broken_off(self) -> list[str]:
+        """Ids of runs that a dead process left RUNNING."""
+        return [
             run.info.run_id
             for run in self._search("attributes.status = 'RUNNING'")
             if not lives(run.data.tags.get("plr.process", ""))
         ]
-        for run_id in broken_off:
-            self._client.set_terminated(run_id, status="KILLED")
-        return broken_off
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
@@ -241,6 +245,22 @@ class Contract:
     def published(self, run_id: str) -> PublishedRun | None:
         """The published run of this id; none if it is no result of the study."""
         return next((run for runs in self._index.values() for run in runs if run.run_id == run_id), None)
+
+    def places(self) -> list[tuple[str, str]]:
+        """Asset and key of every partition that was ever published."""
+        return sorted(self._index)
+
+    def folders_without_run(self) -> list[Path]:
+        """Folders of a local store in which artifacts of a run lie that the store does not know."""
+        found = []
+        for experiment in self._client.search_experiments(filter_string=f"name LIKE '{self.study}/%'"):
+            parsed = urlparse(experiment.artifact_location)
+            folder = Path(unquote(parsed.path))
+            if parsed.scheme not in ("", "file") or not folder.is_dir():
+                continue
+            known = {run.info.run_id for run in self._runs_of([experiment.experiment_id], "")}
+            found += [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name not in known]
+        return found
 
     def latest(self, asset: str, key: str) -> PublishedRun | None:
         runs = self.runs(asset, key)
@@ -357,9 +377,12 @@ class Contract:
         ]
         if not experiments:
             return
+        yield from self._runs_of(experiments, condition)
+
+    def _runs_of(self, experiments: Sequence[str], condition: str) -> Iterator[Run]:
         token: str | None = None
         while True:
-            page = self._client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
+            page = self._client.search_runs(list(experiments), condition, max_results=_PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:

@@ -119,6 +119,12 @@ def _version(library: str) -> str:
         return "not installed"
 
 
+def read_again() -> None:
+    """Forget what was read of code and environment: a process that stays (a sensor's) sees what was edited since."""
+    for remembered in (code_parts, _module_facts, _source_path, environment_digest, git_sha):
+        remembered.cache_clear()
+
+
 def device_class(libraries: Iterable[str]) -> str:
     """Where work that uses `libraries` is done: `cuda` for networks where there is such a device, else `cpu`.
 

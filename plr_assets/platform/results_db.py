@@ -133,6 +133,22 @@ def select(path: Path, query: str) -> pl.DataFrame:
         return frame
 
 
+def pipelines_by_table(path: Path) -> dict[str, dict[str, int]]:
+    """Table -> pipeline -> its rows there, of every table that names pipelines but `provenance`.
+
+    Raises DataError as `opened`.
+    """
+    with opened(path) as connection:
+        columns = connection.sql(
+            "SELECT table_name FROM duckdb_columns() WHERE database_name = 'results' AND column_name = 'pipeline'"
+        ).fetchall()
+        return {
+            name: dict(connection.table(name).aggregate("pipeline, count(*)").fetchall())
+            for (name,) in sorted(columns)
+            if name != "provenance"
+        }
+
+
 def content_digest(path: Path) -> str | None:
     """The data version of the run that the database was built by; None where there is none that can be read."""
     import duckdb
