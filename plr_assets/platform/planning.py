@@ -199,7 +199,9 @@ class Planner:
                 above = self.key_plan(read.asset, wanted)
                 place = read.asset.place(wanted)
                 run = above.newest if read.required or above.done else None
-                if run is not None and (read.required or read.artifact in run.artifacts):
+                # What an older version published may lack an artifact; it is out of date, and will be there again.
+                usable = run is not None and (read.artifact in run.artifacts or (read.required and above.done))
+                if run is not None and usable:
                     refs[wanted] = self.contract.ref(run, read.artifact)
                     upstream[place] = run.run_id
                     if not above.done:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plr_assets.defs import ASSETS
-from plr_assets.grid import grid_of
+from plr_assets.errors import ContractError
+from plr_assets.grid import PipelineKey, grid_of
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.results_db import content_digest, database_path
 from plr_assets.platform.runner import AssetOutcome
-from plr_assets_tests.e2e.lab import TRIAL, Lab, Place, descendants, empty_lab, finished_lab, places_of, to_do
+from plr_assets.platform.stages import Reads
+from plr_assets_tests.e2e.lab import (
+    TRIAL,
+    Lab,
+    Place,
+    descendants,
+    empty_lab,
+    finished_lab,
+    places_of,
+    planner_of,
+    to_do,
+)
 
 ONE = "simple__LOF__linear__XGBoost"
 FEATURES = [f"simple__{outlier}__{imputer}" for outlier in ("pupil-gt", "LOF") for imputer in ("pupil-gt", "linear")]
@@ -91,6 +104,21 @@ def test_a_change_puts_exactly_what_it_reaches_out_of_date(
 ) -> None:
     study = finished.study(**changes)
     assert to_do(finished.plans(study)) == descendants(study, *roots)
+
+
+def test_what_an_older_version_published_without_an_artifact_is_computed_again_before_it_is_read(
+    finished: Lab,
+) -> None:
+    """An upgrade may declare an artifact that no run in the store has."""
+    (masks,) = (asset for asset in ASSETS if asset.name == "outlier_masks")
+    read = Reads(masks, "not_there_yet", lambda _grid, key: (key.only("outlier_detection"),))
+    (signals,) = (asset for asset in ASSETS if asset.name == "imputed_signals")
+    wanting = replace(signals, reads=(*signals.reads, read))
+    key = PipelineKey(outlier_detection="LOF", imputation="linear")
+    with pytest.raises(ContractError, match="there is no artifact 'not_there_yet'"):
+        planner_of(finished.study()).key_plan(wanting, key)
+    outdated = finished.study(**methods("outlier_detection", "LOF", contamination_without_truth=0.03))
+    assert planner_of(outdated).key_plan(wanting, key).blocked == ("outlier_masks LOF",)
 
 
 def test_more_iterations_reach_every_pipeline_and_no_signal(finished: Lab) -> None:
