@@ -174,6 +174,8 @@ def test_a_dropped_file_is_pending_and_joins_when_asked_and_the_change_flows(rea
     learning = {"detectors", "imputers"}
     assert {"recordings", "cohort_split"} | learning <= computed(before, after)
 
+    requests, cursor = ready.tick("incoming_files", cursor)
+    assert len(requests) == 1, "what joined is pending no more"
     cursor = drop(ready, ready.labelled, cursor)
     assert ready.job(REFREEZE).success
     follow(ready)

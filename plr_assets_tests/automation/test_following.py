@@ -20,7 +20,7 @@ from plr_assets.platform.planning import Planner
 from plr_assets.platform.runner import materialized_versions
 from plr_assets.platform.stages import Inputs, StageAsset
 from plr_assets.registry import AXES, Axis, load_registry
-from plr_assets.study import Study, load_study
+from plr_assets.study import Foundations, Study, load_study
 from plr_assets_tests.e2e.lab import TRIAL, Lab, Place, descendants
 
 OUTLIER: Axis = "outlier_detection"
@@ -108,9 +108,22 @@ class Registry:
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
+    """Every method beside those that it is combined with; not the whole product, whose 5000 pipelines show no more."""
     paper = load_study("paper")
-    grid = paper.grids[0].model_copy(update=dict.fromkeys(AXES, "all"))
-    return Registry(paper.model_copy(update={"grids": (grid,)}))
+    ensemble = "ensemble-LOF-MOMENT-OneClassSVM-PROPHET-SubPCA-TimesNet-UniTS-gt-finetune"
+    narrow: dict[Axis, Any] = {
+        "outlier_detection": ("LOF",),
+        "imputation": ("linear",),
+        "featurization": ("simple",),
+        "classification": ("LogisticRegression",),
+    }
+    wide: list[dict[Axis, Any]] = [
+        {"outlier_detection": "all", "imputation": ("linear", "SAITS")},
+        {"imputation": "all", "outlier_detection": ("LOF", ensemble)},
+        {"featurization": "all", "classification": "all"},
+    ]
+    grids = tuple(paper.grids[0].model_copy(update={**narrow, **axes}) for axes in wide)
+    return Registry(paper.model_copy(update={"grids": grids, "pretrained": Foundations()}))
 
 
 def using(axis: Axis, method: str) -> set[str]:
@@ -145,9 +158,12 @@ TABLES: Mapping[str, tuple[Axis, ...]] = {
     "outlier_metrics": (OUTLIER,),
     "imputation_metrics": (OUTLIER, "imputation"),
     "imputation_comparisons": (OUTLIER, "imputation"),
+    "method_figures": (OUTLIER, "imputation"),
     "feature_metrics": (OUTLIER, "imputation", "featurization"),
+    "feature_catalog": (OUTLIER, "imputation", "featurization"),
 }
-UPSTREAM = ("device_files", "recordings", "cohort_split", "moment_weights", "units_weights", "recording_figures")
+UPSTREAM = ("device_files", "recordings", "cohort_split", "confounders", "recording_figures")
+UPSTREAM += ("moment_weights", "units_weights", "tabpfn_weights")
 
 
 def below(study: Study, axis: Axis, method: str) -> set[Place]:
