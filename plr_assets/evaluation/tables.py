@@ -12,7 +12,13 @@ import polars as pl
 
 from plr_assets import schemas
 
-_DTYPES = {"string": pl.String, "boolean": pl.Boolean, "int64": pl.Int64, "float64": pl.Float64}
+_DTYPES = {
+    "string": pl.String,
+    "boolean": pl.Boolean,
+    "int64": pl.Int64,
+    "float64": pl.Float64,
+    "list[float32]": pl.List(pl.Float32),
+}
 
 
 def frame_of(table: schemas.Table, constant: Mapping[str, str], columns: Mapping[str, Any]) -> pl.DataFrame:
