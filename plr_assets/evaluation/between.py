@@ -149,7 +149,9 @@ def _compared(study: _Study, auroc: Shared) -> Columns:
         for i, pipeline in enumerate(study.pipelines)
         if pipeline.reference in place and pipeline.reference != pipeline.name
     ]
-    found = [(family, paired_delong(study.kernels, study.y, pairs, study.subject)) for family, pairs in families.items()]
+    found = [
+        (family, paired_delong(study.kernels, study.y, pairs, study.subject)) for family, pairs in families.items()
+    ]
     rows = [(family, *row) for family, differences in found for row in zip(*differences, strict=True)]
     fields = list(zip(*rows, strict=True)) if rows else [()] * 9
     family, first, second, value, lower, upper, p_value, p_holm, p_bh = fields
@@ -234,9 +236,7 @@ def _decomposed(judged: Sequence[Mapping[str, str]], scores: Matrix, n_subjects:
     for model, places in models.items():
         factors = {axis: [judged[i][axis] for i in places] for axis in (judged[0] if judged else ())}
         if any(len(set(levels)) > 1 for levels in factors.values()):
-            found = variance_decomposition(
-                factors, scores[places], interactions=model == "all", n_subjects=n_subjects
-            )
+            found = variance_decomposition(factors, scores[places], interactions=model == "all", n_subjects=n_subjects)
             rows += [{"model": model, **row} for row in _terms(found)]
     table = schemas.VARIANCE_DECOMPOSITION
     types = {"string": pl.String, "int64": pl.Int64, "float64": pl.Float64}

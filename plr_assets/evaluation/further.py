@@ -52,10 +52,10 @@ def further_columns(
     weights = recording_weights(subject, RESAMPLES, seed)
     curve = smooth_calibration(y, p, weights[: 1 + CURVE_RESAMPLES], subject)
     at = [decisions(y, p, percent / 100, subject) for percent in THRESHOLD_PERCENT]
-    metrics = {name: (None, estimate) for name, estimate in _ranking(y, p, weights, subject).items()}
-    for name, estimate in zip(("ici", "e50", "e90", "emax"), curve[4:], strict=True):
-        metrics[name] = (None, estimate)
-    metrics |= {name: (None, estimate) for name, estimate in _sizes(y, p, weights, subject).items()}
+    whole = _ranking(y, p, weights, subject)
+    whole |= dict(zip(("ici", "e50", "e90", "emax"), curve[4:], strict=True))
+    whole |= _sizes(y, p, weights, subject)
+    metrics: dict[str, tuple[float | None, Estimate]] = {name: (None, estimate) for name, estimate in whole.items()}
     metrics |= _at_thresholds(y, p, subject, at)
     points = precision_recall_curve(y, p)
     return {

@@ -61,7 +61,7 @@ def evaluate_pipeline(
     identity = {"oracle": oracle, "synthetic": synthetic}
     single = mean_auroc(y, out_of_bag.p, out_of_bag.subject, out_of_bag.drawn)
     metrics = {**methods, **identity, **_metrics(out_of_bag, p, single)}
-    columns: dict[str, dict[str, Any]] = {
+    columns: dict[str, Mapping[str, Any]] = {
         "essential_metrics": {name: [value] for name, value in metrics.items()},
         "predictions": {
             "recording": out_of_bag.recording,
