@@ -266,9 +266,7 @@ def database(tmp_path: Path) -> Path:
     path = tmp_path / "data" / "demo" / "results.duckdb"
     published = {str(key): f"{index:032x}" for index, key in enumerate(pipelines)}
     frames = {name: pl.concat(parts) for name, parts in tables.items()} | {"outlier_metrics": _detection()}
-    compared = [
-        Pipeline(str(key), {axis: key.named(axis) for axis in AXES}, grid.is_oracle(key)) for key in pipelines
-    ]
+    compared = [Pipeline(str(key), {axis: key.named(axis) for axis in AXES}, grid.is_oracle(key)) for key in pipelines]
     frames |= compare_pipelines(compared, scores, seed=0)
     frames |= _imputation() | {"confounders": confounder_table(values)}
     results_db.build(path, frames, study="demo", published=published, missing=["simple__LOF__linear__TabPFN"])

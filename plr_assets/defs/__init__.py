@@ -10,6 +10,7 @@ from __future__ import annotations
 from plr_assets.defs import (
     classification,
     data_import,
+    evaluation,
     featurization,
     figures,
     imputation,
@@ -38,7 +39,7 @@ ASSETS: tuple[StageAsset, ...] = (
     featurization.feature_catalog,
     classification.bootstrap_results,
     models.models,
-    results.evaluation,
+    evaluation.evaluation,
     validation.confounders,
     validation.internal_validation,
     *results.STUDY_TABLES,

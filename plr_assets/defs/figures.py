@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plr_assets.defs.data_import import recordings
+from plr_assets.defs.evaluation import evaluation
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import members_of, outlier_masks, outlier_scores
-from plr_assets.defs.results import essential_metrics, evaluation
+from plr_assets.defs.results import essential_metrics
 from plr_assets.defs.stages import FIGURES
 from plr_assets.grid import Grid
 from plr_assets.platform.artifacts import Product

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from plr_assets import schemas
 from plr_assets.defs.comparisons import pipeline_comparisons
-from plr_assets.defs.evaluation import evaluation as evaluation  # figures take it from here
 from plr_assets.defs.evaluation import all_pipelines, labelled, of_all_pipelines, published
 from plr_assets.defs.featurization import features
 from plr_assets.defs.imputation import imputed_signals

@@ -138,7 +138,7 @@ FURTHER_TABLES = (
     DISTRIBUTION_STATS,
 )
 
-_METRIC = Column("metric", "string", "what is compared", allowed=("auroc", "brier", "net_benefit_15pct"))
+_METRIC = Column("metric", "string", "what is compared: `auroc`, `brier` or `net_benefit_15pct`")
 
 COMPARISONS = Table(
     "comparisons",
@@ -154,7 +154,7 @@ COMPARISONS = Table(
         number("p_bh", "the same, adjusted for all of the family (share of errors)", None, 0, 1),
         REASON,
     ),
-    ("family", "first"),
+    ("first", "family"),
 )
 
 WINNER = Table(
