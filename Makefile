@@ -16,7 +16,7 @@ endif
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make run     install, run the demo study, print its leaderboard"
+	@echo "make run     install, run the demo study, print its leaderboard, write its report"
 	@echo "make ui      Dagster on http://127.0.0.1:3000, MLflow on http://127.0.0.1:5000 (PORT=, MLFLOW_PORT=)"
 	@echo "make test    install, run the fast tests (make test-slow: the rest)"
 	@echo "make bench   what the platform costs beside plain scripts; writes benchmarks/latest.json"

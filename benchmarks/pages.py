@@ -21,6 +21,8 @@ from plr_assets.study import Study
 
 NONE = "\u2013"
 DAGGER = "\u2020"
+# A page names so many of what is missing, and counts the rest.
+_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ class Run:
             took = f"obtained in {seconds(own.seconds)} s, not part of the seconds below"
             lines.append(f"- weights of `{model}`: {own.origin.pretrained_on}{version}; {took}")
         if self.missing:
-            lines.append(f"- not published, so not in the tables: {', '.join(f'`{name}`' for name in self.missing)}")
+            names = ", ".join(f"`{name}`" for name in self.missing[:_NAMED])
+            more = f" and {len(self.missing) - _NAMED} more" if len(self.missing) > _NAMED else ""
+            lines.append(f"- not published, so not in the tables: {names}{more}")
         return "\n".join(lines) + "\n"
 
 

@@ -372,6 +372,9 @@ class Study(_Strict):
     training: Profile = Field(default="cpu", description="how long deep methods train: two cores, or an accelerator")
     pretrained: Foundations = Foundations()
     workers: Workers = Workers()
+    automation: Literal["automatic", "manual"] = Field(
+        default="manual", description="whether what changed is computed without being asked"
+    )
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Study:

@@ -44,9 +44,13 @@ def run(
         str,
         typer.Option(
             help="Only these methods (outlier=, imputer=, features=, classifier=) and these assets (asset=, stage=): "
-            "'outlier=LOF,OneClassSVM stage=outlier_detection'. What they are computed from is included."
+            "'outlier=LOF,OneClassSVM stage=outlier_detection'; a name may be a pattern: 'outlier=*MOMENT*'. What they "
+            "are computed from is included."
         ),
     ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how much there is to do, and how long it took before.")
+    ] = False,
 ) -> None:
     """Compute what is missing or out of date, and print the leaderboard.
 
@@ -55,7 +59,12 @@ def run(
     """
     from plr_assets.cli.running import run_study
 
-    if run_study(study, select, Console()):
+    try:
+        failed = run_study(study, select, Console(), dry_run=dry_run)
+    except KeyboardInterrupt:  # before typer, which ends without a word
+        Console(stderr=True).print("Stopped. What is published stays; the same command goes on from there.")
+        raise typer.Exit(INTERRUPTED) from None
+    if failed:
         raise typer.Exit(FAILED)
 
 
@@ -99,6 +108,67 @@ def refreeze(
 
 
 @app.command()
+def adopt(
+    run_id: Annotated[str, typer.Argument(help="The MLflow run, logged by anyone.")],
+    study: StudyName,
+) -> None:
+    """Take a finished MLflow run of somebody else as the partition that its tags name.
+
+    It is checked against the study's recordings, published, and stands for the partition until it is released. A run
+    that does not fit is refused with the reason. docs/bring_your_own_run.md shows what to log.
+    """
+    from plr_assets.cli.adopting import adopt_run
+
+    adopt_run(run_id, study, Console())
+
+
+@app.command()
+def release(
+    study: StudyName,
+    asset: Annotated[str, typer.Argument(help="The asset, such as outlier_masks.")],
+    key: Annotated[str, typer.Argument(help="The partition key, such as LOF.")],
+) -> None:
+    """Give a partition for which an adopted run stands back to the study's own method."""
+    from plr_assets.cli.adopting import release_partition
+
+    release_partition(study, asset, key, Console())
+
+
+@app.command()
+def reproduce(
+    run_id: Annotated[str, typer.Argument(help="The MLflow run of a published partition.")],
+    study: Annotated[
+        str | None, typer.Option(help="Its study, where that is not one of configs/studies: the path of its file.")
+    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="All that it descends from, too.")] = False,
+) -> None:
+    """Make a published run again from what it recorded, and compare the content.
+
+    In a scratch place: nothing is published. Exit code 0 only if everything is equal; otherwise it says what differs,
+    and which input, code, library or parameter is not as it was.
+    """
+    from plr_assets.cli.reproducing import reproduce_run
+
+    if not reproduce_run(run_id, study, Console(), deep=deep):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def gc(
+    study: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it; without this nothing is touched.")] = False,
+) -> None:
+    """List superseded runs, and what killed processes left, with their size; remove them with --yes.
+
+    What a current partition, an adopted run, a registered model, a figure or the results database refers to is kept,
+    and so is all that it was computed from.
+    """
+    from plr_assets.cli.retention import collect_garbage
+
+    collect_garbage(study, Console(), confirmed=yes)
+
+
+@app.command()
 def leaderboard(
     study: StudyName,
     as_json: AsJson = False,
@@ -137,6 +207,36 @@ def export(
 
     prepare()
     Console().print(f"written: {export_bootstrap(study, pipeline, to)}")
+
+
+@app.command()
+def report(
+    study: StudyName,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser of this machine.")] = False,
+) -> None:
+    """Where the report of a study is: leaderboard, figures, checks, what is missing, where everything comes from.
+
+    One HTML file, written by [bold]plr run[/bold]. It needs no network and can be sent to others.
+    """
+    from plr_assets.cli.reports import show_report
+
+    show_report(study, Console(), in_browser=open_it)
+
+
+@app.command()
+def sql(
+    study: StudyName,
+    query: Annotated[str, typer.Argument(help="In DuckDB's SQL; the tables are described in docs/database.md.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Every row, as csv.")] = False,
+    rows: Annotated[int, typer.Option(min=1, help="Rows that are printed without --csv.")] = 50,
+) -> None:
+    """Ask a study's results database, read-only.
+
+    [dim]plr sql demo "SELECT pipeline, auroc FROM essential_metrics ORDER BY auroc DESC"[/dim]
+    """
+    from plr_assets.cli.reports import print_query
+
+    print_query(study, query, Console(), csv=csv, most=rows)
 
 
 @app.command()
@@ -202,9 +302,6 @@ def main() -> None:
         text = f"[bold]{_plain(error.where)}[/bold]\n\n{_plain(error.problem)}\n{_plain(error.remedy)}"
         Console(stderr=True).print(Panel(text, title="plr cannot do this", border_style="red", title_align="left"))
         sys.exit(UNUSABLE)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. What is published stays; the same command goes on from there.")
-        sys.exit(INTERRUPTED)
 
 
 def _plain(text: str) -> str:

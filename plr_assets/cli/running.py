@@ -6,15 +6,20 @@ Belongs here: what is printed and when. Does not belong here: what is run (`plat
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from plr_assets.cli.pages import lineage_url
-from plr_assets.cli.views import leaderboard_view, left_out_text
+from plr_assets.cli.reports import report_path
+from plr_assets.cli.views import forecast_table, forecast_text, leaderboard_view, left_out_text
+from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.progress import KeyProgress
 from plr_assets.platform.runner import AssetOutcome
@@ -82,18 +87,21 @@ class TerminalWatcher:
         self._console.print(f"  {asset.name:<24} {', '.join(parts)}{seconds}", highlight=False)
 
 
-def run_study(name: str, select: str, console: Console) -> bool:
-    """Run, print, and say whether anything failed."""
+def run_study(name: str, select: str, console: Console, *, dry_run: bool = False) -> bool:
+    """Run, print, and say whether anything failed. `dry_run`: only say what there is to do."""
     from plr_assets.definitions import build_definitions
     from plr_assets.defs import ASSETS
     from plr_assets.grid import grid_of
     from plr_assets.platform.contract import Contract
     from plr_assets.platform.environment import open_instance
+    from plr_assets.platform.forecast import forecast
     from plr_assets.platform.mapper import make_mapper
+    from plr_assets.platform.planning import Planner
     from plr_assets.platform.resources import live_resources
     from plr_assets.platform.runner import Runner, outcomes_file, summary
     from plr_assets.platform.selection import needed_keys, parse_selection
     from plr_assets.platform.status import write_outcomes
+    from plr_assets.recordings.incoming import settle
     from plr_assets.study import load_study
 
     started = time.monotonic()
@@ -105,6 +113,12 @@ def run_study(name: str, select: str, console: Console) -> bool:
     count = f"{len(grid.pipelines)} pipelines" if grid.pipelines else f"{len(grid.features)} sets of features"
     console.print(f"[bold]{study.title}[/bold]: {count}, {origin}", highlight=False)
     console.print(left_out_text(grid), highlight=False)
+    wanted = needed_keys(assets, grid, selection)
+    if dry_run:
+        _print_forecast(study, grid, wanted, console)
+        return False
+    _stop_once()
+    settle(study)
     with (
         open_instance() as instance,
         closing(Contract(study.name)) as contract,
@@ -113,7 +127,11 @@ def run_study(name: str, select: str, console: Console) -> bool:
         watcher = TerminalWatcher(console)
         definitions = build_definitions(study, live_resources(contract, workers, watcher.reports))
         runner = Runner(grid, assets, definitions, instance, contract, watcher)
-        outcomes = runner.run(needed_keys(assets, grid, selection))
+        planner = Planner(study, grid, contract)
+        found = forecast(planner, wanted)
+        if any(entry.to_do for entry in found):
+            console.print(forecast_text(found, workers.processes), highlight=False)
+        outcomes = runner.run(wanted, planner)
     write_outcomes(outcomes_file(study.data_dir), outcomes)
     total = summary(outcomes)
     seconds = time.monotonic() - started
@@ -126,6 +144,36 @@ def run_study(name: str, select: str, console: Console) -> bool:
     _print_results(study, name, console)
     unchecked = any(outcome.unchecked for outcome in outcomes.values())
     return bool(total["failed"] or total["blocked"] or unchecked)
+
+
+def _print_forecast(
+    study: Study, grid: Grid, wanted: Mapping[StageAsset, Sequence[PipelineKey]], console: Console
+) -> None:
+    from plr_assets.platform.contract import Contract
+    from plr_assets.platform.environment import prepare
+    from plr_assets.platform.forecast import forecast
+    from plr_assets.platform.mapper import make_mapper
+    from plr_assets.platform.planning import Planner
+
+    prepare()
+    with closing(Contract(study.name)) as contract:
+        found = forecast(Planner(study, grid, contract), wanted)
+    processes = make_mapper(study.workers.kind, study.workers.processes).processes
+    console.print(forecast_table(found))
+    console.print(forecast_text(found, processes), highlight=False)
+
+
+def _stop_once() -> None:
+    """SIGTERM stops like Ctrl-C; a second one does not break off the stopping, in which workers are ended."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell starts background jobs with SIGINT ignored
+            signal.signal(number, stop)
 
 
 def _print_failures(outcomes: dict[str, AssetOutcome], console: Console) -> None:
@@ -160,6 +208,8 @@ def _print_results(study: Study, name: str, console: Console) -> None:
     console.print("\n[bold]Where to look next[/bold]")
     if database.is_file():
         console.print(f"  results    {database}", soft_wrap=True, highlight=False)
+    if (page := report_path(study)).is_file():
+        console.print(f"  report     {page}", soft_wrap=True, highlight=False)
     if (figures := study.data_dir / "figures").is_dir():
         console.print(f"  figures    {figures}", soft_wrap=True, highlight=False)
     console.print(f"  lineage    make ui, then {lineage_url(study.name)}", soft_wrap=True, highlight=False)

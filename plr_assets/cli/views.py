@@ -20,6 +20,7 @@ from plr_assets.study import Study
 if TYPE_CHECKING:
     import polars as pl
 
+    from plr_assets.platform.forecast import Forecast
     from plr_assets.platform.status import AssetStatus
 
 _SHOWN = 10
@@ -91,7 +92,7 @@ def status_table(grid: Grid, statuses: Sequence[AssetStatus]) -> RenderableType:
     table = Table(title=f"{grid.study.title}: partitions", title_justify="left", box=None, pad_edge=False)
     for name in ("stage", "asset"):
         table.add_column(name, no_wrap=True)
-    for name in ("total", "done", "stale", "failed", "reused"):
+    for name in ("total", "done", "stale", "failed", "reused", "adopted"):
         table.add_column(name, justify="right", no_wrap=True)
     stage = ""
     for status in statuses:
@@ -103,10 +104,56 @@ def status_table(grid: Grid, statuses: Sequence[AssetStatus]) -> RenderableType:
             str(status.outdated or ""),
             f"[red]{status.failed}[/red]" if status.failed else "",
             str(status.reused or ""),
+            str(status.adopted or ""),
         )
         stage = status.stage
     failures = [f"{status.asset} {key}: {why}" for status in statuses for key, why in status.failures.items()]
     return Group(table, *(Text(text, style="red") for text in failures[:_SHOWN]), Text.from_markup(left_out_text(grid)))
+
+
+def forecast_table(found: Sequence[Forecast]) -> RenderableType:
+    """What a run would do, asset by asset."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("stage", "asset"):
+        table.add_column(name, no_wrap=True)
+    for name in ("wanted", "to do", "computing time", "of unknown time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    stage = ""
+    for entry in found:
+        known = entry.to_do > entry.unknown
+        table.add_row(
+            entry.stage if entry.stage != stage else "",
+            entry.asset,
+            str(entry.wanted),
+            str(entry.to_do or ""),
+            duration(entry.seconds) if known else "",
+            str(entry.unknown or ""),
+        )
+        stage = entry.stage
+    return table
+
+
+def forecast_text(found: Sequence[Forecast], processes: int) -> str:
+    """The same in a sentence; times are what the partitions, or others of their method, took before."""
+    to_do, unknown = sum(entry.to_do for entry in found), sum(entry.unknown for entry in found)
+    if not to_do:
+        return "to do: nothing"
+    seconds = sum(entry.seconds for entry in found)
+    parts = [f"to do: at most {to_do} partitions"]
+    if to_do > unknown:
+        parts.append(
+            f"about {duration(seconds / processes)} ({duration(seconds)} of computing in {processes} process(es))"
+        )
+    if unknown:
+        parts.append(f"{unknown} of them of unknown time, as nothing like them was computed before")
+    return "; ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time that a person plans with."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def left_out_text(grid: Grid) -> str:

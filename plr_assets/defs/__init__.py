@@ -8,15 +8,22 @@ code location loads without it.
 from __future__ import annotations
 
 from plr_assets.defs import (
+    adoption as adoption,  # declares which assets take runs of others
+)
+from plr_assets.defs import (
     classification,
+    costs,
     data_import,
     evaluation,
     featurization,
     figures,
+    figures_study,
     imputation,
+    incoming,
     models,
     outlier_detection,
     pretrained,
+    reporting,
     results,
     validation,
 )
@@ -25,6 +32,7 @@ from plr_assets.platform.stages import StageAsset
 ASSETS: tuple[StageAsset, ...] = (
     data_import.device_files,
     data_import.recordings,
+    incoming.incoming_recordings,
     data_import.cohort_split,
     pretrained.moment_weights,
     pretrained.units_weights,
@@ -48,5 +56,11 @@ ASSETS: tuple[StageAsset, ...] = (
     figures.detection_figures,
     figures.signal_figures,
     figures.pipeline_figures,
-    figures.study_figures,
+    costs.pipeline_costs,
+    figures_study.study_figures,
+    figures_study.method_figures,
+    figures_study.cost_figures,
+    figures_study.validation_figures,
+    reporting.paper_tables,
+    reporting.report,
 )

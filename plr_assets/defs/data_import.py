@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 def _source(study: Study, _inputs: Inputs) -> str:
     from plr_assets.recordings.sources import source_digest
 
-    with _unnamed(study):
+    with unnamed(study):
         return source_digest(study)
 
 
-def _unnamed(study: Study) -> AbstractContextManager[None]:
-    """A file's name may hold a subject's code, and errors are logged."""
+def unnamed(study: Study) -> AbstractContextManager[None]:
+    """Around whatever reads files: a file's name may hold a subject's code, and errors are logged."""
     from plr_assets.recordings.anonymise import without_names
 
     table = study.recordings.subjects
@@ -117,7 +117,7 @@ def recordings(task: Task) -> Product:
     from plr_assets.platform.duckdb_recordings import all_readers
     from plr_assets.recordings.importer import import_recordings
 
-    with _unnamed(task.study):
+    with unnamed(task.study):
         found = import_recordings(task.study, lookup_file(task.study), all_readers())
     cohort = found.recordings
     return Product(

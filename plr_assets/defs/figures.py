@@ -1,7 +1,8 @@
-"""Assets of the figures stage: PNG, SVG and a JSON sidecar of what is plotted.
+"""Assets that draw single recordings and single pipelines: PNG, SVG and a JSON sidecar of what is plotted.
 
 Belongs here: the declarations, and which recordings a figure shows. Does not belong here: drawing (`figures`), or any
-statistic: figures draw published tables. Copies for people lie in `data/<study>/figures/`.
+statistic: figures draw published tables; nor whole studies (`figures_study`). Copies for people lie in
+`data/<study>/figures/`.
 """
 
 from __future__ import annotations
@@ -11,46 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 from plr_assets.defs.data_import import recordings
 from plr_assets.defs.evaluation import evaluation
+from plr_assets.defs.figure_parts import configuration, inputs, labelled, named, product, products
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import members_of, outlier_masks, outlier_scores
-from plr_assets.defs.results import essential_metrics
 from plr_assets.defs.stages import FIGURES
-from plr_assets.grid import Grid
+from plr_assets.defs.validation import internal_validation
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import inline_png
 from plr_assets.platform.stages import Task, reads, stage_asset
-from plr_assets.registry import AXES, Axis
-from plr_assets.study import Study
+from plr_assets.registry import AXES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from plr_assets.recordings.table import Recordings
 
+RELIABILITY_TABLES = ("stability", "feature_importance")
 PIPELINE_TABLES = ("essential_metrics", "roc_curves", "calibration_curves", "dca_curves", "probability_distributions")
-
-
-def _labelled(study: Study) -> bool:
-    return study.labels is not None
-
-
-def _texts(grid: Grid, field: str) -> dict[str, dict[str, str]]:
-    """axis -> method -> a text of its registry entry, in the registry's order."""
-    methods = grid.registry.methods
-    return {axis: {name: getattr(method, field) for name, method in methods[axis].items()} for axis in AXES}
-
-
-def _configuration(grid: Grid) -> Any:
-    """Colours, sizes and names: a renamed method redraws its figures."""
-    from plr_assets.figures.style import load_figures_config
-
-    return [load_figures_config().model_dump(mode="json"), _texts(grid, "display"), _texts(grid, "category")]
 
 
 @stage_asset(
     FIGURES,
     reads=[reads(recordings)],
-    configuration=_configuration,
+    configuration=configuration,
     exports={"figure": "figures/recordings"},
     kinds=("matplotlib", "mlflow"),
 )
@@ -80,7 +64,7 @@ def recording_figures(task: Task) -> Product:
 
     def write(folder: Path) -> None:
         plotted = {"time": cohort.time, "median": centre, "low": band[0], "high": band[1]}
-        save_figure(overview, folder, "overview", plotted, {"study": task.study.name, "inputs": _inputs(task)})
+        save_figure(overview, folder, "overview", plotted, {"study": task.study.name, "inputs": inputs(task)})
         for row, name in enumerate(cohort.recording):
             save_png(draw(row), folder, name)
 
@@ -100,7 +84,7 @@ def recording_figures(task: Task) -> Product:
         reads(outlier_masks, "outlier_agreement"),
         reads(outlier_scores, keys=members_of),
     ],
-    configuration=_configuration,
+    configuration=configuration,
     exports={"figure": "figures/detection"},
     offered=lambda study: study.has_ground_truth,
     kinds=("matplotlib", "mlflow"),
@@ -133,13 +117,13 @@ def detection_figures(task: Task) -> Product:
         mask,
         numbers,
         list(chosen),
-        title=f"{config.figures['detection'].title}: {_named(task)}",
+        title=f"{config.figures['detection'].title}: {named(task)}",
         synthetic=task.study.synthetic,
         style=config.style,
         score=score,
     )
     plotted = {"time": shown.time, "pupil": shown.pupil, "mask": mask, "artefact": shown.artefact, "score": score}
-    return _product(task, figure, str(task.key), {"places": list(chosen), "agreement": numbers, **plotted})
+    return product(task, figure, str(task.key), {"places": list(chosen), "agreement": numbers, **plotted})
 
 
 @stage_asset(
@@ -152,7 +136,7 @@ def detection_figures(task: Task) -> Product:
         reads(imputed_signals),
         reads(imputed_signals, "imputation_errors"),
     ],
-    configuration=_configuration,
+    configuration=configuration,
     exports={"figure": "figures/signals"},
     kinds=("matplotlib", "mlflow"),
 )
@@ -181,7 +165,7 @@ def signal_figures(task: Task) -> Product:
         lower=optional_signal(signals, "lower"),
         upper=optional_signal(signals, "upper"),
     )
-    title = f"{config.figures['imputation' if chosen else 'traces'].title}: {_named(task)}"
+    title = f"{config.figures['imputation' if chosen else 'traces'].title}: {named(task)}"
     look: dict[str, Any] = {"title": title, "synthetic": task.study.synthetic, "style": config.style}
     if chosen:
         numbers = [errors.filter(recording=name).row(0, named=True) for name in chosen.values()]
@@ -209,60 +193,45 @@ def signal_figures(task: Task) -> Product:
         "upper": imputed.upper,
         "truth": shown.truth,
     }
-    return _product(task, figure, str(task.key), plotted)
+    return product(task, figure, str(task.key), plotted)
 
 
 @stage_asset(
     FIGURES,
     keys=lambda grid: grid.pipelines,
     axes=AXES,
-    reads=[reads(evaluation, table) for table in PIPELINE_TABLES],
-    configuration=_configuration,
+    reads=[
+        *(reads(evaluation, table) for table in PIPELINE_TABLES),
+        *(reads(internal_validation, table, required=False) for table in RELIABILITY_TABLES),
+    ],
+    configuration=configuration,
     exports={"figure": "figures/pipelines"},
-    offered=_labelled,
+    offered=labelled,
     kinds=("matplotlib", "mlflow"),
 )
 def pipeline_figures(task: Task) -> Product:
-    """One pipeline on one page: ROC curve, calibration, decision curve, predictions by class."""
-    from plr_assets.figures.pipeline import draw_pipeline
+    """One pipeline: ROC curve, calibration, decision curve and predictions by class on one page, on another what its
+    numbers stand on: stability of predictions, importance of features. The second is drawn where it is published.
+    """
+    from plr_assets.figures.pipeline import draw_pipeline, draw_reliability
     from plr_assets.figures.style import load_figures_config
 
     tables = {name: task.table("evaluation", name) for name in PIPELINE_TABLES}
     style = load_figures_config().style
-    figure = draw_pipeline(tables, title=_named(task), synthetic=task.study.synthetic, style=style)
-    return _product(task, figure, str(task.key), tables)
+    look: dict[str, Any] = {"title": named(task), "synthetic": task.study.synthetic, "style": style}
+    drawn: dict[str, tuple[Any, Figure]] = {str(task.key): (tables, draw_pipeline(tables, **look))}
+    further = {name: task.table("internal_validation", name) for name in RELIABILITY_TABLES if _is_there(task, name)}
+    if further:
+        drawn[f"{task.key}__reliability"] = (further, draw_reliability(further, **look))
+    return products(task, drawn)
 
 
-@stage_asset(
-    FIGURES,
-    reads=[reads(essential_metrics)],
-    settings=("title",),
-    configuration=_configuration,
-    exports={"figure": "figures/study"},
-    offered=_labelled,
-    kinds=("matplotlib", "mlflow"),
-)
-def study_figures(task: Task) -> Product:
-    """All pipelines of the study on one page: AUROC by outlier detection and imputation, a panel a classifier."""
-    from plr_assets.figures.study import draw_auroc_heatmap
-    from plr_assets.figures.style import load_figures_config
-
-    metrics = task.table("essential_metrics")
-    config = load_figures_config()
-    drawn = {}
-    for (featurization,), rows in metrics.group_by("featurization", maintain_order=True):
-        drawn[f"auroc_heatmap__{featurization}"] = (
-            rows,
-            draw_auroc_heatmap(
-                rows,
-                display=_texts(task.grid, "display"),
-                categories=_texts(task.grid, "category"),
-                synthetic=task.study.synthetic,
-                style=config.style,
-                title=f"{config.figures['auroc_heatmap'].title}: {task.setting('title')}, {featurization}",
-            ),
-        )
-    return _products(task, drawn)
+def _is_there(task: Task, table: str) -> bool:
+    """Whether a table of internal validation is published, and says something of this pipeline."""
+    if not task.inputs.get(("internal_validation", table)):
+        return False
+    column = {"stability": "y_prob_model", "feature_importance": "importance"}[table]
+    return not bool(task.table("internal_validation", table)[column].is_null().all())
 
 
 def _by_missing_samples(cohort: Recordings) -> list[int]:
@@ -272,40 +241,3 @@ def _by_missing_samples(cohort: Recordings) -> list[int]:
     order = np.argsort(cohort.dropout.mean(axis=1), kind="stable")
     points = np.round(np.array([0.1, 0.5, 0.9]) * (len(cohort) - 1)).astype(int)
     return [int(order[point]) for point in dict.fromkeys(points.tolist())]
-
-
-def _inputs(task: Task) -> dict[str, dict[str, str]]:
-    """Digests of what a figure was drawn from."""
-    return {
-        f"{asset}:{artifact}": {str(key) or asset: ref.info.digest for key, ref in refs.items()}
-        for (asset, artifact), refs in task.inputs.items()
-    }
-
-
-def _named(task: Task) -> str:
-    """The methods of the key as a reader knows them, in the order in which they are applied."""
-    order: tuple[Axis, ...] = ("outlier_detection", "imputation", "featurization", "classification")
-    display = _texts(task.grid, "display")
-    return " \u2192 ".join(display[axis][task.key.named(axis)] for axis in order if axis in task.key.axes)
-
-
-def _product(task: Task, figure: Figure, name: str, data: Any) -> Product:
-    return _products(task, {name: (data, figure)})
-
-
-def _products(task: Task, drawn: dict[str, tuple[Any, Figure]]) -> Product:
-    """Figures as one folder, with a small one for the asset page."""
-    import polars as pl
-
-    from plr_assets.figures.save import save_figure, thumbnail
-
-    provenance = _inputs(task)
-
-    def write(folder: Path) -> None:
-        for name, (data, figure) in drawn.items():
-            tables = {"table": data} if isinstance(data, pl.DataFrame) else data
-            save_figure(figure, folder, name, tables, {"study": task.study.name, "inputs": provenance})
-
-    titles = dict.fromkeys(drawn, "figure") if len(drawn) == 1 else {name: name for name in drawn}
-    notes = {titles[name]: inline_png(thumbnail(figure), name) for name, (_, figure) in drawn.items()}
-    return Product(folders={"figure": write}, notes=notes)

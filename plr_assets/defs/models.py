@@ -41,7 +41,7 @@ def _behind_signals(model: Foundation) -> Callable[[Grid, PipelineKey], Iterable
     reads=[
         reads(features, "features_of_cases"),
         # a table of features that was logged from outside need not have the other two
-        reads(features, "dictionary", required=False),
+        reads(features, "feature_dictionary", required=False),
         reads(features, "model", required=False),
         reads(cohort_split, "cases"),
         reads(moment_weights, ARTIFACT, _behind_signals("moment")),
@@ -64,15 +64,15 @@ def models(task: Task) -> Product:
     from plr_assets.classification.matrix import feature_names
     from plr_assets.classification.model import FeatureColumn, ModelSchema, fit_model
     from plr_assets.classification.resampling import cases_from
-    from plr_assets.platform.artifacts import folder_path, read_document
+    from plr_assets.platform.artifacts import folder_path
     from plr_assets.pretrained.weights import Origin
     from plr_assets.seeds import integer_seed
 
     labels = task.setting("labels")
     cases = cases_from(task.table("cohort_split", "cases"), labels)
     table = task.table("features", "features_of_cases")
-    entries = [entry for ref in task.inputs["features", "dictionary"].values() for entry in read_document(ref)]
-    units = {entry["name"]: entry["unit"] for entry in entries}
+    told = task.tables("features", "feature_dictionary").values()
+    units = {name: unit for entries in told for name, unit in entries.select("name", "unit").iter_rows()}
     weights = [
         ref for name in ("moment", "units") for ref in task.inputs.get((f"{name}_weights", ARTIFACT), {}).values()
     ]

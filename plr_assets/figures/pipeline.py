@@ -1,4 +1,4 @@
-"""One pipeline on one page: discrimination, calibration, utility, distribution.
+"""One pipeline on one page: discrimination, calibration, utility, distribution, and what else its study has.
 
 Belongs here: drawing the evaluation tables of one pipeline. Does not belong here: computing them, or comparing
 pipelines (`study`).
@@ -6,52 +6,124 @@ pipelines (`study`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from plr_assets.figures.panels import (
+    draw_band,
+    draw_confusion,
+    draw_importance,
+    draw_instability,
+    draw_precision_recall,
+    draw_risk_coverage,
+    draw_screening,
+)
 from plr_assets.figures.style import Style, require_origin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# What every pipeline has. Further panels are drawn of the tables that are there: `FURTHER`.
 TABLES = ("essential_metrics", "roc_curves", "calibration_curves", "dca_curves", "probability_distributions")
+FURTHER = ("pr_curves", "classification_at_thresholds")
+RELIABILITY = ("classification_at_thresholds", "retention_metrics", "stability", "feature_importance")
+# The threshold of the confusion matrix, if the table has it: the reference of virtual clinics (evaluation.md 1.1).
+_REFERRAL = 0.1
 
 
 def draw_pipeline(tables: Mapping[str, pl.DataFrame], *, title: str, synthetic: bool, style: Style) -> Figure:
-    """2 x 2: ROC curve, calibration, decision curve, predictions by class.
+    """Two panels a row: ROC curve, calibration, decision curve, predictions by class, and those of further tables.
 
-    tables   `TABLES` by name, as `schemas` declares them, the rows of one pipeline each.
-    Raises ValueError if a table is missing, empty, of another or several pipelines, or of another origin than
-    `synthetic` says.
+    tables   `TABLES` by name, as `schemas` declares them, the rows of one pipeline each; and any of `FURTHER`.
+    Curves have a band where their table has its ends. Raises ValueError if a table is missing, empty, of another or
+    several pipelines, or of another origin than `synthetic` says.
     """
     _require_one_pipeline(tables)
+    further = _further(tables)
     require_origin(tables["essential_metrics"]["synthetic"], synthetic)
     metrics = tables["essential_metrics"].row(0, named=True)
     with style.applied():
-        figure = style.page(6.7, title=title, synthetic=synthetic)
-        axes = figure.subplots(2, 2)
+        rows = 2 + -(-len(further) // 2)
+        figure = style.page(0.3 + 3.2 * rows, title=title, synthetic=synthetic)
+        axes = figure.subplots(rows, 2)
         _draw_roc(axes[0, 0], tables["roc_curves"], style)
-        _draw_calibration(axes[0, 1], tables["calibration_curves"], style)
+        _draw_calibration(axes[0, 1], tables["calibration_curves"], tables["probability_distributions"], style)
         _draw_decision_curve(axes[1, 0], tables["dca_curves"], style)
         _draw_distribution(axes[1, 1], tables["probability_distributions"], style)
         style.dress(axes[0, 0], "A", "Discrimination", _discrimination(metrics))
         style.dress(axes[0, 1], "B", "Calibration", _calibration(metrics))
         style.dress(axes[1, 0], "C", "Clinical utility")
         style.dress(axes[1, 1], "D", "Predictions")
+        _draw_panels(list(axes[2:].flat), further, "EF", style)
     return figure
 
 
-def _require_one_pipeline(tables: Mapping[str, pl.DataFrame]) -> None:
+def draw_reliability(tables: Mapping[str, pl.DataFrame], *, title: str, synthetic: bool, style: Style) -> Figure:
+    """What the numbers of one pipeline stand on: screening, setting the unsure aside, stability, features.
+
+    tables   any of `RELIABILITY` by name, the rows of one pipeline each.
+    Raises ValueError if there is none of them, or one is empty or of another or several pipelines.
+    """
+    _require_one_pipeline(tables, (), RELIABILITY)
+    panels: list[_Panel] = []
+    decisions = tables.get("classification_at_thresholds")
+    if decisions is not None and "found_per_1000" in decisions.columns:
+        panels.append(("Screening 1000 people", draw_screening, decisions))
+    panels += [
+        (heading, draw, tables[name])
+        for name, heading, draw in (
+            ("retention_metrics", "Setting the unsure aside", draw_risk_coverage),
+            ("stability", "Stability of predictions", draw_instability),
+            ("feature_importance", "Importance of features", draw_importance),
+        )
+        if name in tables
+    ]
+    if not panels:
+        raise ValueError(f"nothing to draw: there is none of {', '.join(RELIABILITY)}")
+    rows = -(-len(panels) // 2)
+    with style.applied():
+        figure = style.page(0.3 + 3.1 * rows, title=title, synthetic=synthetic)
+        axes = figure.subplots(rows, 2, squeeze=False)
+        _draw_panels(list(axes.flat), panels, "ABCD", style)
+    return figure
+
+
+_Panel = tuple[str, "Callable[[Axes, pl.DataFrame, Style], None]", pl.DataFrame]
+
+
+def _draw_panels(axes: Sequence[Axes], panels: Sequence[_Panel], letters: str, style: Style) -> None:
+    for letter, panel, (heading, draw, table) in zip(letters, axes, panels, strict=False):
+        draw(panel, table, style)
+        style.dress(panel, letter, heading)
+    for panel in axes[len(panels) :]:
+        panel.set_axis_off()
+
+
+def _further(tables: Mapping[str, pl.DataFrame]) -> list[_Panel]:
+    """The panels beyond the four that every pipeline has: heading, how it is drawn, of what."""
+    found: list[_Panel] = []
+    if "pr_curves" in tables:
+        found.append(("Precision and recall", draw_precision_recall, tables["pr_curves"]))
+    if (decisions := tables.get("classification_at_thresholds")) is not None:
+        thresholds = decisions["threshold"]
+        at = thresholds[int((thresholds - _REFERRAL).abs().arg_min() or 0)]
+        found.append((f"Decisions at {100 * at:.3g} %", draw_confusion, decisions.filter(threshold=at)))
+    return found
+
+
+def _require_one_pipeline(
+    tables: Mapping[str, pl.DataFrame], required: Sequence[str] = TABLES, optional: Sequence[str] = FURTHER
+) -> None:
     pipelines = set()
-    for name in TABLES:
+    for name in (*required, *(name for name in optional if name in tables)):
         if name not in tables or tables[name].is_empty():
             raise ValueError(f"nothing to draw: {name} is {'empty' if name in tables else 'missing'}")
         pipelines |= set(tables[name]["pipeline"].unique())
-    if len(pipelines) != 1:
+    if len(pipelines) > 1:
         raise ValueError(f"a figure shows one pipeline, and the tables hold {sorted(pipelines)}")
 
 
@@ -91,10 +163,12 @@ def _unit_square(axes: Axes, xlabel: str, ylabel: str, style: Style) -> None:
 def _draw_roc(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
     curve = curve.sort("point")
     _unit_square(axes, "1 \u2212 specificity", "sensitivity", style)
+    draw_band(axes, curve["false_positive_rate"].to_numpy(), curve, "true_positive_rate", style)
     axes.plot(curve["false_positive_rate"].to_numpy(), curve["true_positive_rate"].to_numpy(), color=style.model)
 
 
-def _draw_calibration(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
+def _draw_calibration(axes: Axes, curve: pl.DataFrame, histogram: pl.DataFrame, style: Style) -> None:
+    """Groups with intervals; below them how many cases (up) and controls (down) had which prediction."""
     curve = curve.sort("bin")
     x, share = curve["predicted_mean"].to_numpy(), curve["observed_share"].to_numpy()
     # null intervals become NaN, which matplotlib leaves out
@@ -103,12 +177,21 @@ def _draw_calibration(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
     axes.vlines(x, ends[0], ends[1], color=style.model, linewidth=0.8, alpha=0.6, zorder=2)
     size = curve["n"].to_numpy()
     axes.scatter(x, share, s=30 * size / size.max(), color=style.model, edgecolor="white", linewidth=0.5, zorder=3)
+    foot, tall = -0.13, 0.09
+    most = max(1, int(histogram["n"].to_numpy().max()))
+    for value, colour, sign in ((1, style.classes.case, 1), (0, style.classes.control, -1)):
+        rows = histogram.filter(pl.col("y_true") == value).sort("bin")
+        width = rows["bin_end"].to_numpy() - rows["bin_start"].to_numpy()
+        heights = sign * tall * rows["n"].to_numpy() / most
+        axes.bar(rows["bin_start"].to_numpy(), heights, width=width, bottom=foot, align="edge", color=colour)
+    axes.set_ylim(foot - tall - 0.02, 1.02)
 
 
 def _draw_decision_curve(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
     curve = curve.sort("threshold")
     percent = curve["threshold"].to_numpy() * 100
     model, everyone = curve["net_benefit_model"].to_numpy(), curve["net_benefit_all"].to_numpy()
+    draw_band(axes, percent, curve, "net_benefit_model", style)
     axes.plot(percent, curve["net_benefit_none"].to_numpy(), color=style.muted, linewidth=0.8, label="refer no one")
     axes.plot(percent, everyone, color=style.muted, linewidth=0.8, linestyle=(0, (4, 2)), label="refer everyone")
     axes.plot(percent, model, color=style.model, label="refer by the model")

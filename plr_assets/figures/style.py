@@ -60,6 +60,7 @@ class Style(_Strict):
     model: Colour
     classes: ClassColours
     categories: Mapping[str, Colour]
+    series: tuple[Colour, ...] = Field(min_length=6)
     stimuli: Mapping[str, Colour]
     signals: SignalColours
 
@@ -75,6 +76,7 @@ class Style(_Strict):
                 "axes.titlesize": self.font_size,
                 "axes.labelsize": self.font_size,
                 "legend.fontsize": self.small_size,
+                "legend.title_fontsize": self.small_size,
                 "legend.frameon": False,
                 "axes.edgecolor": self.ink,
                 "axes.labelcolor": self.ink,

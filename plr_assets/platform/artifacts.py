@@ -40,12 +40,13 @@ class ArtifactInfo:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRef:
-    """Where an artifact of a run can be read on this machine."""
+    """Where an artifact of a run can be read on this machine. `seconds`: what the run took; NaN if it does not say."""
 
     run_id: str
     name: str
     info: ArtifactInfo
     path: Path
+    seconds: float = field(default=float("nan"), compare=False)
 
     def verify(self) -> None:
         """Raises ContractError if the bytes are not the declared ones."""

@@ -17,6 +17,7 @@ import dagster as dg
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform import events
+from plr_assets.platform.automation import condition_of
 from plr_assets.platform.checks import check_results, check_specs, verdicts
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult, Report, run_keys
@@ -26,6 +27,7 @@ from plr_assets.platform.partitions import partition_mapping, partitions_def, re
 from plr_assets.platform.planning import Planner
 from plr_assets.platform.progress import KeyProgress
 from plr_assets.platform.stages import WHOLE, StageAsset
+from plr_assets.platform.transient import retried
 from plr_assets.study import Study
 
 # Set by `plr run`: the keys of a range that are wanted. A run's range must be contiguous, a selection need not be.
@@ -70,6 +72,7 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
         dagster_type=nothing,
         output_required=False,
         check_specs=check_specs(asset, asset_key(study.name, asset.name)) or None,
+        automation_condition=condition_of(asset, study),
         hooks={end_parent_run},
     )
     def body(
@@ -80,19 +83,18 @@ def _declare(asset: StageAsset, study: Study, grid: Grid) -> dg.AssetsDefinition
         mlflow: dg.ResourceParam[Any],
     ) -> Iterator[dg.Output[None] | dg.AssetCheckResult]:
         keys, whole_range = _chosen(context, asset)
-        planner = Planner(study, grid, contract)
-        pointers = events.upstream_pointers(context, asset, study)
-        results = run_keys(
-            planner.plan(asset, keys),
-            planner,
-            contract,
-            workers,
-            tags={
-                "plr.dagster_run_id": context.run.run_id,
-                **({"mlflow.parentRunId": mlflow.mlflow_run_id or mlflow.active_run().info.run_id} if mlflow else {}),
-            },
-            report=_progress(context, len(keys), observer),
-        )
+        parent = {"mlflow.parentRunId": mlflow.mlflow_run_id or mlflow.active_run().info.run_id} if mlflow else {}
+        pointers = events.upstream_pointers(context.instance, asset, study)
+        with retried():
+            planner = Planner(study, grid, contract)
+            results = run_keys(
+                planner.plan(asset, keys),
+                planner,
+                contract,
+                workers,
+                tags={"plr.dagster_run_id": context.run.run_id, **parent},
+                report=_progress(context, len(keys), observer),
+            )
         yield from _emit(context, asset, results, pointers, contract, whole_range=whole_range)
         if asset.checks and (run := results[0].run) is not None:
             yield from check_results(asset, context.asset_key, verdicts(asset, study, run, contract))
@@ -160,6 +162,9 @@ def _emit(
         yield dg.Output(None)
     for result in results:
         if result.run is not None:
-            context.log_event(events.materialization(context, asset, result, pointers, contract))
+            event = events.materialization(
+                context.asset_key, asset, result, pointers, contract, made_in=context.run.run_id
+            )
+            context.log_event(event)
     if failed:
         raise dg.Failure(events.failure_summary(asset, failed, len(results)), allow_retries=False)

@@ -13,7 +13,6 @@ import json
 import math
 import os
 import shutil
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +35,7 @@ from plr_assets.platform.artifacts import (
 )
 from plr_assets.platform.digests import canonical_json
 from plr_assets.platform.processes import lives, this_process
+from plr_assets.platform.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +51,11 @@ _REQUIRED_TAGS = {"plr.asset", "plr.key", "plr.fingerprint"}
 
 @dataclass(frozen=True, slots=True)
 class PublishedRun:
-    """A FINISHED run that fits the contract."""
+    """A FINISHED run that fits the contract.
+
+    adopted_from   the run of somebody else that it was adopted from; none: the platform computed it.
+    released       whether an adopted run was given back: it pins its partition no longer.
+    """
 
     run_id: str
     asset: str
@@ -62,6 +66,8 @@ class PublishedRun:
     artifact_uri: str
     end_time: int
     seconds: float
+    adopted_from: str | None = None
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,7 @@ class Contract:
             artifact_uri=run.info.artifact_uri,
             end_time=int(time.time() * 1000),
             seconds=seconds,
+            adopted_from=draft.tags.get("plr.adopted_from"),
         )
         published_before.setdefault((draft.asset, draft.key), []).append(published)
         self._failed.pop((draft.asset, draft.key), None)
@@ -212,14 +219,18 @@ class Contract:
 
         Returns their ids.
         """
-        broken_off = [
+        broken_off = self.broken_off()
+        for run_id in broken_off:
+            self._client.set_terminated(run_id, status="KILLED")
+        return broken_off
+
+    def broken_off(self) -> list[str]:
+        """Ids of runs that a dead process left RUNNING."""
+        return [
             run.info.run_id
             for run in self._search("attributes.status = 'RUNNING'")
             if not lives(run.data.tags.get("plr.process", ""))
         ]
-        for run_id in broken_off:
-            self._client.set_terminated(run_id, status="KILLED")
-        return broken_off
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
@@ -227,9 +238,38 @@ class Contract:
         """All published runs of a partition, oldest first."""
         return self._index.get((asset, key), [])
 
+    def partitions(self, asset: str) -> dict[str, Sequence[PublishedRun]]:
+        """All published runs of an asset by partition, oldest first; of partitions the study has no more, too."""
+        return {key: runs for (name, key), runs in self._index.items() if name == asset}
+
+    def published(self, run_id: str) -> PublishedRun | None:
+        """The published run of this id; none if it is no result of the study."""
+        return next((run for runs in self._index.values() for run in runs if run.run_id == run_id), None)
+
+    def places(self) -> list[tuple[str, str]]:
+        """Asset and key of every partition that was ever published."""
+        return sorted(self._index)
+
+    def folders_without_run(self) -> list[Path]:
+        """Folders of a local store in which artifacts of a run lie that the store does not know."""
+        found = []
+        for experiment in self._client.search_experiments(filter_string=f"name LIKE '{self.study}/%'"):
+            parsed = urlparse(experiment.artifact_location)
+            folder = Path(unquote(parsed.path))
+            if parsed.scheme not in ("", "file") or not folder.is_dir():
+                continue
+            known = {run.info.run_id for run in self._runs_of([experiment.experiment_id], "")}
+            found += [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name not in known]
+        return found
+
     def latest(self, asset: str, key: str) -> PublishedRun | None:
         runs = self.runs(asset, key)
         return runs[-1] if runs else None
+
+    def pinned(self, asset: str, key: str) -> PublishedRun | None:
+        """The adopted run that stands for a partition whatever its fingerprint: the newest, unless it was released."""
+        newest = next((run for run in reversed(self.runs(asset, key)) if run.adopted_from is not None), None)
+        return newest if newest is not None and not newest.released else None
 
     def with_fingerprint(self, asset: str, key: str, fingerprint: str) -> PublishedRun | None:
         """The newest published run of this work; newest, should two processes have published the same."""
@@ -237,13 +277,28 @@ class Contract:
 
     def upstream(self, run_id: str) -> dict[str, str]:
         """Upstream partition -> the run that this one read: the way back to the recordings."""
-        tags = self._client.get_run(run_id).data.tags
-        found: dict[str, str] = json.loads(_from_pieces("plr.upstream", tags))
+        return self.upstream_of(self._client.get_run(run_id))
+
+    @staticmethod
+    def upstream_of(run: Run) -> dict[str, str]:
+        """The same of a run that was read already; empty where it says nothing of it."""
+        tags = run.data.tags
+        found: dict[str, str] = json.loads(_from_pieces("plr.upstream", tags)) if "plr.upstream" in tags else {}
         return found
+
+    @staticmethod
+    def artifacts_of(run: Run) -> dict[str, ArtifactInfo]:
+        """What a run declares of its artifacts; empty where it declares none."""
+        return decode_infos(_from_pieces("plr.artifacts", run.data.tags)) if "plr.artifacts" in run.data.tags else {}
 
     def failure(self, asset: str, key: str) -> FailedRun | None:
         """The last attempt, if it failed and nothing was published since."""
         return self._failed.get((asset, key)) if self._index is not None else None
+
+    def failures(self) -> dict[tuple[str, str], str]:
+        """(asset, key) -> error of every partition whose latest attempt failed."""
+        failed = self._failed if self._index is not None else {}
+        return {place: attempt.error for place, attempt in failed.items()}
 
     def refresh(self) -> None:
         """Forget what was read: another process may have published."""
@@ -258,7 +313,7 @@ class Contract:
                 f"there is no artifact {name!r}; it has {sorted(run.artifacts)}.",
                 "Publish a run that fits the contract.",
             )
-        return ArtifactRef(run.run_id, name, info, self._local(run, name, info))
+        return ArtifactRef(run.run_id, name, info, self.file(run, file_name(name, info.kind)), run.seconds)
 
     def experiment(self, experiment: str) -> str:
         """The full name of one of the study's experiments, which is there afterwards."""
@@ -308,6 +363,10 @@ class Contract:
         found = [run for run in self._search() if run.info.end_time is not None and "plr.key" in run.data.tags]
         yield from sorted(found, key=lambda run: (run.info.end_time, run.info.start_time, run.info.run_id))
 
+    def search(self) -> Iterator[Run]:
+        """Every run of the study's partitions, whatever became of it."""
+        return self._search()
+
     def _search(self, further: str = "") -> Iterator[Run]:
         """All runs of the study's partitions, filtered by a `further` condition."""
         condition = f"tags.`plr.study` = '{self.study}'" + (f" AND {further}" if further else "")
@@ -318,21 +377,24 @@ class Contract:
         ]
         if not experiments:
             return
+        yield from self._runs_of(experiments, condition)
+
+    def _runs_of(self, experiments: Sequence[str], condition: str) -> Iterator[Run]:
         token: str | None = None
         while True:
-            page = self._client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
+            page = self._client.search_runs(list(experiments), condition, max_results=_PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:
                 return
 
-    def _local(self, run: PublishedRun, name: str, info: ArtifactInfo) -> Path:
-        relative = file_name(name, info.kind)
+    def file(self, run: PublishedRun, relative: str) -> Path:
+        """Where a file or folder of a run can be read on this machine; it may not be there."""
         parsed = urlparse(run.artifact_uri)
         if parsed.scheme in ("", "file"):
             return Path(unquote(parsed.path)) / relative
         if self._downloads is None:
-            self._downloads = Path(tempfile.mkdtemp(prefix="plr-artifacts-"))
+            self._downloads = scratch_folder()
         target = self._downloads / run.run_id
         local = target / relative
         if not local.exists():
@@ -341,6 +403,11 @@ class Contract:
         return local
 
     # -- the store ----------------------------------------------------------------------------------------------------
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's own client of the store, for those who look at runs that are no results."""
+        return self._client
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -386,6 +453,8 @@ def _published(run: Run, asset: str, key: str) -> PublishedRun:
         artifact_uri=run.info.artifact_uri,
         end_time=run.info.end_time,
         seconds=float(tags.get("plr.seconds", "nan")),
+        adopted_from=tags.get("plr.adopted_from"),
+        released="plr.released" in tags,
     )
 
 

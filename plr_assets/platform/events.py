@@ -58,21 +58,23 @@ def _rules(column: Column) -> list[str]:
 
 
 def materialization(
-    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
     asset: StageAsset,
     result: KeyResult,
     pointers: Mapping[str, str],
     contract: Contract,
+    *,
+    made_in: str,
 ) -> dg.AssetMaterialization:
-    """One key's event, with its own data version."""
+    """One key's event, with its own data version. `made_in`: the Dagster run, or what else it was made in."""
     return dg.AssetMaterialization(
-        asset_key=context.asset_key,
+        asset_key=key,
         partition=result.text if asset.partitioned else None,
         metadata=metadata(asset, result, contract),
         tags={
             "dagster/data_version": version(result).value,
             # Dagster reads none of the tags below without it, and then calls whatever is newer changed
-            "dagster/code_version": context.run.run_id,
+            "dagster/code_version": made_in,
             "dagster/data_version_is_user_provided": "true",
             **pointers,
         },
@@ -98,6 +100,7 @@ def metadata(asset: StageAsset, result: KeyResult, contract: Contract) -> dict[s
         "mlflow_run_id": run.run_id,
         "mlflow_experiment": f"{contract.study}/{asset.stage.experiment}",
         "reused": result.reused,
+        **({"adopted_from": run.adopted_from} if run.adopted_from else {}),
         "seconds": round(run.seconds, 3),
         "bytes": sum(info.bytes for info in run.artifacts.values()),
         **({"dagster/row_count": rows} if rows is not None else {}),
@@ -106,7 +109,7 @@ def metadata(asset: StageAsset, result: KeyResult, contract: Contract) -> dict[s
     }
 
 
-def upstream_pointers(context: dg.AssetExecutionContext, asset: StageAsset, study: Study) -> dict[str, str]:
+def upstream_pointers(instance: dg.DagsterInstance, asset: StageAsset, study: Study) -> dict[str, str]:
     """Tags that say which state of its upstream assets this run read, from which Dagster tells what is stale.
 
     Per upstream asset: the storage id of its newest event and that event's data version.
@@ -114,7 +117,7 @@ def upstream_pointers(context: dg.AssetExecutionContext, asset: StageAsset, stud
     tags: dict[str, str] = {}
     for name in reads_by_asset(asset, study):
         key = dg.AssetKey([study.name, name])
-        records = context.instance.fetch_materializations(key, limit=1).records
+        records = instance.fetch_materializations(key, limit=1).records
         user_string = key.to_user_string()
         newest = records[0] if records else None
         event = newest.asset_materialization if newest else None

@@ -7,18 +7,20 @@ Belongs here: the one loop that every stage asset runs, with per-key failure. Do
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from plr_assets.platform.adopting import complete
 from plr_assets.platform.artifacts import ArtifactInfo, write_product
 from plr_assets.platform.contract import Contract, Draft, PublishedRun
 from plr_assets.platform.exports import export
 from plr_assets.platform.mapper import Failed, Mapper
 from plr_assets.platform.planning import KeyPlan, Planner
 from plr_assets.platform.progress import KeyProgress, listening, telling
+from plr_assets.platform.recipe import write_recipe
+from plr_assets.platform.scratch import scratch_folder
 from plr_assets.platform.stages import Task
 
 
@@ -39,7 +41,7 @@ class KeyResult:
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """One key on its way to a worker."""
 
     task: Task
@@ -56,7 +58,7 @@ class _Work:
 
 
 @dataclass(frozen=True)
-class _Done:
+class Done:
     """One key on its way back: what lies in its folder."""
 
     artifacts: Mapping[str, ArtifactInfo]
@@ -99,21 +101,22 @@ def run_keys(
         else:
             waiting[plan.text] = plan
 
-    scratch = Path(tempfile.mkdtemp(prefix="plr-"))
+    scratch = scratch_folder()
     try:
         # With fewer keys than processes, a key may use several.
         cores = max(1, mapper.processes // max(len(waiting), 1))
         work = [
-            _Work(replace(planner.task(plan), cores=cores), scratch / str(index))
+            Work(replace(planner.task(plan), cores=cores), scratch / str(index))
             for index, plan in enumerate(waiting.values())
         ]
         with listening({item.progress: item.text for item in work}, report):
-            for outcome in mapper.map(_compute, work):
+            for outcome in mapper.map(compute_key, work):
                 plan = waiting[outcome.item.text]
                 if isinstance(outcome.result, Failed):
                     decide(_failed(contract, plan, planner.draft(plan, tags), outcome.result))
                     continue
                 done = outcome.result
+                write_recipe(plan, planner, outcome.item.folder)
                 run = contract.publish(
                     planner.draft(plan, tags),
                     done.artifacts,
@@ -129,15 +132,15 @@ def run_keys(
     return [results[plan.text] for plan in plans]
 
 
-def _compute(work: _Work) -> _Done:
+def compute_key(work: Work) -> Done:
     """In a worker: compute one key and stage its artifacts on disk."""
     started = time.perf_counter()
     with telling(work.progress):
-        product = work.task.asset.compute(work.task)
+        product = complete(work.task) if work.task.adopted is not None else work.task.asset.compute(work.task)
         work.folder.mkdir(parents=True)
         # inside, because what writes a folder may be what takes long: weights are trained there
         artifacts = write_product(product, work.task.asset.tables, work.folder)
-    return _Done(artifacts, dict(product.metrics), dict(product.notes), time.perf_counter() - started)
+    return Done(artifacts, dict(product.metrics), dict(product.notes), time.perf_counter() - started)
 
 
 def _failed(contract: Contract, plan: KeyPlan, draft: Draft, failure: Failed) -> KeyResult:

@@ -45,6 +45,14 @@ def code_parts(modules: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     return digest.hexdigest(), {name: _version(name) for name in sorted(libraries)}
 
 
+@cache
+def module_digests(modules: tuple[str, ...]) -> dict[str, str]:
+    """Module -> digest of its source, of all that `code_parts` is of: says which of them changed."""
+    return {
+        name: hashlib.sha256(source.encode()).hexdigest()[:16] for name, source in sorted(_closure(modules)[0].items())
+    }
+
+
 def _closure(modules: Iterable[str]) -> tuple[dict[str, str], set[str]]:
     sources: dict[str, str] = {}
     libraries: set[str] = set()
@@ -109,6 +117,12 @@ def _version(library: str) -> str:
         return version(_DISTRIBUTIONS.get(library, library)).partition("+")[0]
     except PackageNotFoundError:
         return "not installed"
+
+
+def read_again() -> None:
+    """Forget what was read of code and environment: a process that stays (a sensor's) sees what was edited since."""
+    for remembered in (code_parts, _module_facts, _source_path, environment_digest, git_sha):
+        remembered.cache_clear()
 
 
 def device_class(libraries: Iterable[str]) -> str:

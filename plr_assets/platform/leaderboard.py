@@ -19,9 +19,13 @@ def leaderboard(study: Study) -> pl.DataFrame:
 
     Raises DataError if the study has no results database yet.
     """
+    return ranked(results_db.read_table(results_db.database_path(study.data_dir), "essential_metrics"))
+
+
+def ranked(metrics: pl.DataFrame) -> pl.DataFrame:
+    """`essential_metrics` as the leaderboard orders them, with `rank`."""
     import polars as pl
 
-    metrics = results_db.read_table(results_db.database_path(study.data_dir), "essential_metrics")
     ordered = metrics.sort(["auroc", "pipeline"], descending=[True, False], nulls_last=True)
     ranked = pl.when(~pl.col("oracle")).then((~pl.col("oracle")).cum_sum()).otherwise(None).cast(pl.Int64)
     return ordered.select(ranked.alias("rank"), pl.all())

@@ -36,6 +36,16 @@ def close_launched_runs(instance: dg.DagsterInstance) -> list[str]:
     return closed
 
 
+def unfinished(instance: dg.DagsterInstance, study: str) -> list[str]:
+    """Ids of the runs that go on and may touch the study, those of dead processes left out."""
+    found = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+        selected = {key.path[0] for key in run.asset_selection or ()}
+        if (not selected or study in selected) and lives(run.tags.get(PROCESS_TAG, "elsewhere:0:0")):
+            found.append(run.run_id)
+    return found
+
+
 def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
     instance.report_run_failed(run, why)
     # its place in a pool would otherwise be kept until a daemon clears it

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from plr_assets.errors import ConfigError, PlrError
 from plr_assets.processes import start_pool
@@ -70,11 +70,13 @@ class ProcessMapper:
     def __init__(self, processes: int | None = None) -> None:
         self.processes = processes or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
+        self._unfinished: Collection[Future[Any]] = ()
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
         waiting = list(items)
         suspects: list[Item] = []
         running: dict[Future[Result | Failed], Item] = {}
+        self._unfinished = running.keys()
         try:
             while waiting or running:
                 # Twice as many submitted as there are workers: none idles, and a broken pool takes few with it.
@@ -104,9 +106,15 @@ class ProcessMapper:
         return self._pool
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        """End the workers. Where somebody stopped in the middle (Ctrl-C), what they compute is dropped at once."""
+        if self._pool is None:
+            return
+        if any(not future.done() for future in self._unfinished):
+            # public as `terminate_workers` from Python 3.14 on; without it a network would be trained to its end first
+            for worker in list((self._pool._processes or {}).values()):
+                worker.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = None
 
     def __enter__(self) -> ProcessMapper:
         return self

@@ -112,6 +112,43 @@ def read_table(path: Path, name: str) -> pl.DataFrame:
         return frame
 
 
+def select(path: Path, query: str) -> pl.DataFrame:
+    """What `query` finds. Raises DataError naming what is wrong with it: a table, a column, the grammar, an attempt to
+    write, or that it is no question."""
+    import duckdb
+
+    with opened(path) as connection:
+        try:
+            relation = connection.sql(query)
+        except duckdb.Error as error:
+            raise DataError(
+                "query", str(error).strip(), f"Tables: {', '.join(sorted(_KEYS))}; columns in docs/database.md."
+            ) from error
+        if relation is None:
+            raise DataError("query", "it asks for no rows.", "Write a SELECT.")
+        try:
+            frame: pl.DataFrame = relation.pl()
+        except duckdb.Error as error:  # a question may be well formed, and fail on the values
+            raise DataError("query", str(error).strip(), "Mend the expression it names.") from error
+        return frame
+
+
+def pipelines_by_table(path: Path) -> dict[str, dict[str, int]]:
+    """Table -> pipeline -> its rows there, of every table that names pipelines but `provenance`.
+
+    Raises DataError as `opened`.
+    """
+    with opened(path) as connection:
+        columns = connection.sql(
+            "SELECT table_name FROM duckdb_columns() WHERE database_name = 'results' AND column_name = 'pipeline'"
+        ).fetchall()
+        return {
+            name: dict(connection.table(name).aggregate("pipeline, count(*)").fetchall())
+            for (name,) in sorted(columns)
+            if name != "provenance"
+        }
+
+
 def content_digest(path: Path) -> str | None:
     """The data version of the run that the database was built by; None where there is none that can be read."""
     import duckdb

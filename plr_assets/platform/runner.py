@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
+from dagster._core import errors as dg_errors  # the class has no public name
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.assets import KEYS_TAG, asset_key
@@ -30,6 +31,7 @@ from plr_assets.platform.stages import StageAsset
 
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _VERSION_TAG = "dagster/data_version"
+_INTERRUPTED = dg_errors.DagsterExecutionInterruptedError.__name__
 
 
 class Watcher(Protocol):
@@ -73,14 +75,19 @@ class Runner:
     contract: Contract
     watcher: Watcher
 
-    def run(self, wanted: Mapping[StageAsset, Sequence[PipelineKey]]) -> dict[str, AssetOutcome]:
+    def run(
+        self, wanted: Mapping[StageAsset, Sequence[PipelineKey]], planner: Planner | None = None
+    ) -> dict[str, AssetOutcome]:
         """Asset name -> outcome, upstream first. Failed keys block what needs them and nothing else.
 
-        A failed check stands for all keys of its asset: what descends from them is blocked, published or not.
+        planner   one that has planned `wanted` already, so that nothing is looked up twice.
+
+        A failed check stands for all keys of its asset: what descends from them is blocked, published or not. Raises
+        KeyboardInterrupt where a Dagster run was interrupted; what it published stays.
         """
         close_runs_of_dead_processes(self.instance)
         self.contract.close_broken_off()
-        planner = Planner(self.grid.study, self.grid, self.contract)
+        planner = planner or Planner(self.grid.study, self.grid, self.contract)
         outcomes: dict[str, AssetOutcome] = {}
         unusable: dict[str, str] = {}  # asset -> the asset whose check failed
         for asset in self.assets:
@@ -157,6 +164,8 @@ class Runner:
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
         errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
+        if any(error is not None and error.cls_name == _INTERRUPTED for error in errors):
+            raise KeyboardInterrupt  # Dagster turns Ctrl-C into a failure, and would let us go on with the next asset
         causes = [error.to_string().strip() for error in errors if error is not None]
         return result.run_id, f"the Dagster run broke off before it: {' / '.join(causes) or 'see its log'}"
 

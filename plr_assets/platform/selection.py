@@ -1,12 +1,13 @@
-"""Selections: `outlier=LOF,OneClassSVM stage=outlier_detection`, and the partitions of each asset that they ask for.
+"""Selections: `outlier=LOF,*MOMENT* stage=outlier_detection`, and the partitions of each asset that they ask for.
 
 Belongs here: parsing and checking a selection, and what has to be there for it. Does not belong here: running it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from plr_assets.errors import SelectionError, did_you_mean
 from plr_assets.grid import Grid, PipelineKey
@@ -65,7 +66,8 @@ def parse_selection(text: str, grid: Grid, assets: Sequence[StageAsset]) -> Sele
         axis = AXIS_NAMES[name]
         if axis in methods:
             raise SelectionError(f"--select {term}", f"{name} is named twice.", f"Write {name}=A,B for several.")
-        methods[axis] = tuple(_method(value, axis, term, grid) for value in values.split(","))
+        found = (method for value in values.split(",") for method in _methods(value, axis, term, grid))
+        methods[axis] = tuple(dict.fromkeys(found))
     selection = Selection(methods, frozenset(chosen) if chosen else None)
     if not any(selection.covers(key) for key in grid.pipelines or grid.features):
         raise SelectionError(
@@ -79,24 +81,56 @@ def parse_selection(text: str, grid: Grid, assets: Sequence[StageAsset]) -> Sele
 def _assets(kind: str, values: str, term: str, assets: Sequence[StageAsset]) -> set[str]:
     """The assets that `asset=a,b` or `stage=a,b` names."""
     place = {asset.name: asset.name if kind == "asset" else asset.stage.name for asset in assets}
+    found: set[str] = set()
     for value in values.split(","):
-        if value not in place.values():
+        matching = set(_matching(value, place.values())) if _is_pattern(value) else {value} & set(place.values())
+        if not matching:
             raise SelectionError(
                 f"--select {term}", f"the study has no {kind} {value!r}.", did_you_mean(value, set(place.values()))
             )
-    return {name for name, value in place.items() if value in values.split(",")}
+        found |= {name for name, what in place.items() if what in matching}
+    return found
+
+
+def _is_pattern(value: str) -> bool:
+    return any(character in value for character in "*?[")
+
+
+def _matching(pattern: str, names: Collection[str]) -> tuple[str, ...]:
+    """Those of `names` that a pattern of `*`, `?` and `[...]` covers; capital letters count."""
+    return tuple(name for name in names if fnmatchcase(name, pattern))
+
+
+def _methods(value: str, axis: Axis, term: str, grid: Grid) -> tuple[str, ...]:
+    """The method of that name, or those that a pattern covers."""
+    if not _is_pattern(value):
+        return (_method(value, axis, term, grid),)
+    found = _matching(value, _offered(axis, grid))
+    if not found:
+        offered = ", ".join(_offered(axis, grid)) or "none"
+        raise SelectionError(
+            f"--select {term}",
+            f"no method that study {grid.study.name!r} offers is covered by {value!r}.",
+            f"It offers: {offered}.",
+        )
+    return found
+
+
+def _offered(axis: Axis, grid: Grid) -> tuple[str, ...]:
+    there = {key.method(axis) for key in (*grid.features, *grid.pipelines)}
+    return tuple(name for name in grid.registry.names(axis) if name in there)
 
 
 def _method(name: str, axis: Axis, term: str, grid: Grid) -> str:
     where = f"--select {term}"
     grid.registry.require_implemented(axis, name, where=where)
-    offered = {key.method(axis) for key in (*grid.features, *grid.pipelines)} - {None}
+    offered = _offered(axis, grid)
     if name not in offered:
         reason = grid.left_out.get(f"{axis}.{name}", grid.left_out.get(axis, "its grids do not list it"))
         raise SelectionError(
             where,
             f"study {grid.study.name!r} does not offer {name!r}: {reason}.",
-            f"It offers: {', '.join(name for name in grid.registry.names(axis) if name in offered) or 'none'}.",
+            f"It offers: {', '.join(offered) or 'none'}.",
         )
     return name
 

@@ -29,6 +29,13 @@ _GRACE_S = 10.0
 _READY_WITHIN_S = 120.0
 _POLL_S = 0.2
 _LOG_LINES = 15
+_FURTHER = {
+    # MLflow's server would start ten workers for jobs (of its language-model features) that nothing here uses
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    # The first look of `follow_changes` reads every published file once: some GB of the paper's grid. Dagster's limit
+    # of 60 s would cut it off.
+    "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "900",
+}
 
 
 class ServiceError(PlrError):
@@ -159,8 +166,7 @@ def _start(service: Service) -> Running:
         process = subprocess.Popen(
             service.command,
             cwd=project_root(),
-            # MLflow's server would start ten workers for jobs (of its language-model features) that nothing here uses
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={**os.environ, **_FURTHER},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

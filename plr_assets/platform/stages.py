@@ -143,7 +143,10 @@ class Task:
     """What a compute function gets: its key, its inputs, and the settings it declared. Sent to workers.
 
     `study` is for finding places on disk; whatever shapes a result is asked for as a `setting`. `cores` is how many
-    processes the computation may use; no result depends on it.
+    processes the computation may use; no result depends on it. `failures` says why partitions of the study failed,
+    (asset, key) -> error, where an optional input is missing; for telling people, and for nothing else. `adopted` are
+    the tables of somebody else's run that stand for the key: they are checked and completed instead of computing
+    (`adopting`).
     """
 
     asset: StageAsset
@@ -153,6 +156,8 @@ class Task:
     inputs: Inputs
     parameters: Mapping[str, Any] = field(default_factory=dict)
     cores: int = 1
+    failures: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    adopted: Mapping[str, ArtifactRef] | None = None
 
     def table(self, asset: str, artifact: str | None = None) -> pl.DataFrame:
         """The one table read from `asset`."""

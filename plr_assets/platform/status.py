@@ -26,6 +26,7 @@ class AssetStatus:
     outdated  published, but from older inputs, code or parameters.
     failed    not done, and the last attempt at them failed.
     reused    found published by the last `plr run`, which did not compute them.
+    adopted   somebody else's run stands for them.
     """
 
     stage: str
@@ -35,6 +36,7 @@ class AssetStatus:
     outdated: int = 0
     failed: int = 0
     reused: int = 0
+    adopted: int = 0
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -49,6 +51,7 @@ def study_status(grid: Grid, assets: Sequence[StageAsset], contract: Contract) -
         status.reused = int(last.get(asset.name, {}).get("reused", 0))
         for plan in plans:
             failure = contract.failure(asset.name, plan.text)
+            status.adopted += plan.adopted is not None
             if plan.done:
                 status.done += 1
             elif failure is not None:
@@ -63,7 +66,7 @@ def study_status(grid: Grid, assets: Sequence[StageAsset], contract: Contract) -
 def as_json(grid: Grid, statuses: Sequence[AssetStatus]) -> dict[str, Any]:
     """The status as `plr status --json` prints it: totals by stage, by asset, and of whole pipelines."""
     stages: dict[str, dict[str, int]] = {}
-    counts = ("total", "done", "outdated", "failed", "reused")
+    counts = ("total", "done", "outdated", "failed", "reused", "adopted")
     for status in statuses:
         stage = stages.setdefault(status.stage, dict.fromkeys(counts, 0))
         for name in counts:

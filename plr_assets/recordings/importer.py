@@ -79,24 +79,34 @@ def import_recordings(study: Study, lookup: Path, readers: Sequence[Reader] = RE
     check_unit(study)
     sources = find_sources(study)
     verdicts = judge_sources(sources, study, readers, subjects_table(study))
-    accepted = [verdict for verdict in verdicts if verdict.error is None]
-    refused = {_quarantine_row(verdict, verdict.error) for verdict in verdicts if verdict.error is not None}
-    rows = sorted(refused, key=lambda row: (row[0], row[2]))
-    quarantine = pl.DataFrame(rows, schema=QUARANTINE_SCHEMA, orient="row").unique(
-        ["content", "reason"], keep="first", maintain_order=True
-    )
-    if not accepted:
+    quarantine = quarantined(verdicts)
+    if all(verdict.error is not None for verdict in verdicts):
         raise DataError(
             f"{study.name}: recordings",
             f"none of {len(sources)} files could be imported; the first: {quarantine['reason'][0]}",
             quarantine["remedy"][0],
         )
+    return assemble(verdicts, study, lookup)
+
+
+def assemble(verdicts: Sequence[Verdict], study: Study, lookup: Path) -> Imported:
+    """What was accepted as one table, and what was refused. At least one has to be accepted."""
+    accepted = [verdict for verdict in verdicts if verdict.error is None]
     identities = [FileIdentity(verdict.code, verdict.stem, verdict.content) for verdict in accepted]
     names = assign_pseudonyms(identities, lookup)
     accepted.sort(key=lambda verdict: names[verdict.stem].recording)
     unlisted = tuple(names[verdict.stem].recording for verdict in accepted if verdict.listed is False)
     table = _table(accepted, [names[verdict.stem] for verdict in accepted], study)
-    return Imported(table, quarantine, _verdict_table(table.recording, accepted), unlisted)
+    return Imported(table, quarantined(verdicts), _verdict_table(table.recording, accepted), unlisted)
+
+
+def quarantined(verdicts: Sequence[Verdict]) -> pl.DataFrame:
+    """`schemas.QUARANTINE` of those that were refused."""
+    refused = {_quarantine_row(verdict, verdict.error) for verdict in verdicts if verdict.error is not None}
+    rows = sorted(refused, key=lambda row: (row[0], row[2]))
+    return pl.DataFrame(rows, schema=QUARANTINE_SCHEMA, orient="row").unique(
+        ["content", "reason"], keep="first", maintain_order=True
+    )
 
 
 def check_unit(study: Study) -> None:

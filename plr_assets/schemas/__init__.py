@@ -7,6 +7,7 @@ the tests. Does not belong here: computing a table. Imports nothing heavy, becau
 
 from __future__ import annotations
 
+from plr_assets.schemas.costs import PIPELINE_COSTS
 from plr_assets.schemas.performance import (
     CALIBRATION_SMOOTH,
     CLASSIFICATION_AT_THRESHOLDS,
@@ -116,6 +117,7 @@ __all__ = [
     "OUTLIER_SCORES",
     "OUTLIER_VOTES",
     "PAIR_SCORES",
+    "PIPELINE_COSTS",
     "PIPELINE_RANKS",
     "PREDICTIONS",
     "PROBABILITY_DISTRIBUTIONS",

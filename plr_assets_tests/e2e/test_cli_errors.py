@@ -108,6 +108,12 @@ def test_a_leaderboard_before_the_first_run_says_how_to_get_one(plr: Plr, fresh:
     assert "plr run" in text
 
 
+def test_a_report_and_a_question_before_the_first_run_say_how_to_get_them(plr: Plr, fresh: Lab) -> None:
+    study = str(fresh.study_file())
+    assert "there is no report yet" in plr("report", study)
+    assert "there is no results database yet" in plr("sql", study, "SELECT 1")
+
+
 @pytest.mark.parametrize(
     "arguments", [["rnu"], ["run"], ["run", "demo", "--selct", "x"], ["leaderboard", "demo", "--top", "0"]]
 )

@@ -16,6 +16,7 @@ import pytest
 
 from plr_assets.grid import grid_of
 from plr_assets.platform import results_db
+from plr_assets.platform.contract import Contract
 from plr_assets.platform.environment import open_instance
 from plr_assets.platform.leftovers import close_runs_of_dead_processes
 from plr_assets.study import load_study
@@ -27,8 +28,10 @@ KILLS = 6
 WORKERS = {"workers": {"kind": "process", "processes": 2}}
 
 
-def start(study: Path, lab: Lab) -> subprocess.Popen[str]:
-    """`plr run` in a process of its own, with a pool of workers."""
+def start(study: Path, lab: Lab, *, at_a_terminal: bool = False) -> subprocess.Popen[str]:
+    """`plr run` in a process of its own, with a pool of workers. `at_a_terminal`: with what it starts, it can be
+    stopped by Ctrl-C, also where the tests are a background job, which is not.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PLR_WORKERS"}
     return subprocess.Popen(
         [sys.executable, "-c", "from plr_assets.cli import main; main()", "run", str(study)],
@@ -36,6 +39,8 @@ def start(study: Path, lab: Lab) -> subprocess.Popen[str]:
         stdout=(lab.root / "terminal.log").open("a"),
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=at_a_terminal,
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if at_a_terminal else None,  # noqa: PLW1509
     )
 
 
@@ -107,3 +112,29 @@ def test_a_killed_run_leaves_no_worker_and_no_run_that_goes_on_for_ever(
         assert close_runs_of_dead_processes(instance)
         unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
         assert not instance.get_runs(dg.RunsFilter(statuses=unfinished))
+
+
+def test_ctrl_c_stops_at_once_without_orphans_and_the_next_run_goes_on(
+    fresh: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = fresh.study_file(**WORKERS)
+    process = start(study, fresh, at_a_terminal=True)
+    deadline = time.monotonic() + 240
+    while ("detectors", "LOF") not in fresh.digests():
+        assert time.monotonic() < deadline, (fresh.root / "terminal.log").read_text()
+        time.sleep(0.2)
+    workers = children(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130, (fresh.root / "terminal.log").read_text()
+    assert "Stopped. What is published stays" in (fresh.root / "terminal.log").read_text()
+    deadline = time.monotonic() + 10
+    while workers & {(pid, started) for pid, _, started in processes()}:
+        assert time.monotonic() < deadline, "workers outlive the run that was stopped"
+        time.sleep(0.1)
+    before = fresh.digests()
+    assert ("evaluation", "simple__LOF__linear__XGBoost") not in before, "it went on"
+    contract = Contract("trial")
+    stopped = {place: contract.latest(*place) for place in before}
+    assert start(study, fresh).wait() == 0, (fresh.root / "terminal.log").read_text()
+    contract.refresh()
+    assert {place: contract.latest(*place) for place in before} == stopped, "what was there is not computed again"

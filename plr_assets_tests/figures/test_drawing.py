@@ -158,7 +158,7 @@ def test_a_heatmap_that_would_hide_something_is_refused(metrics: pl.DataFrame, d
         draw(pl.concat([metrics, metrics.head(1)]))
     with pytest.raises(ValueError, match="no display name for imputation"):
         draw(metrics, imputation={})
-    with pytest.raises(ValueError, match="no pipeline has"):
+    with pytest.raises(ValueError, match="no cell has"):
         draw(metrics.with_columns(auroc=pl.lit(None, pl.Float64)))
 
 

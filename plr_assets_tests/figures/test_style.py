@@ -30,7 +30,11 @@ def test_every_category_of_the_registry_has_a_colour_that_can_be_read_as_text(st
 
 def test_every_figure_has_a_title_and_a_caption() -> None:
     figures = load_figures_config().figures
-    assert set(figures) == {"pipeline", "auroc_heatmap", "traces", "imputation", "detection", "recording_overview"}
+    of_partitions = {"pipeline", "traces", "imputation", "detection", "recording_overview", "features"}
+    of_study = {"auroc_heatmap", "auroc_by_method", "specification_curve", "featurizations", "costs"}
+    of_methods = {"detection_quality", "imputation_errors", "imputation_differences"}
+    of_study |= {"reliability", "confounders", "like_age", "optimism"}
+    assert set(figures) == of_partitions | of_study | of_methods
     assert all(text.title and text.caption.endswith(".") for text in figures.values())
 
 

@@ -14,7 +14,7 @@ from plr_assets.defs.data_import import device_files
 from plr_assets.defs.outlier_detection import detectors
 from plr_assets.grid import grid_of
 from plr_assets.platform import fingerprints
-from plr_assets.platform.planning import Planner
+from plr_assets.platform.planning import Found, Planner
 from plr_assets.registry import AXES, Axis, load_registry
 from plr_assets.study import Study, load_study
 
@@ -254,7 +254,7 @@ class _NothingPublished:
     def with_fingerprint(self, *_: str) -> None:
         return None
 
-    latest = with_fingerprint
+    latest = pinned = with_fingerprint
 
 
 def planned(**changes: Any) -> str:
@@ -303,7 +303,8 @@ def test_work_of_networks_is_other_work_on_another_device_and_all_else_is_not(mo
     def on(device: str) -> dict[str, str]:
         monkeypatch.setattr(fingerprints, "_torch_device", lambda: device)
         planner = Planner(grid.study, grid, contract)
-        return {str(key): planner._fingerprint(detectors, key, {}, ()) for key in grid.detectors}
+        nothing = Found({})
+        return {str(key): fingerprints.fingerprint(planner.parts(detectors, key, nothing)) for key in grid.detectors}
 
     cpu, cuda = on("cpu"), on("cuda")
     networks = {"TimesNet-gt", "MOMENT-gt-finetune", "MOMENT-gt-zeroshot", "UniTS-gt-finetune"}

@@ -165,6 +165,18 @@ def test_a_reader_who_stops_early_leaves_no_worker_behind() -> None:
     assert set(multiprocessing.active_children()) == before
 
 
+def test_closing_in_the_middle_drops_what_is_computed_and_its_workers_at_once(tmp_path: Path) -> None:
+    """Ctrl-C: nobody waits for a network to be trained to its end. The first item ends only if someone writes."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    before = set(multiprocessing.active_children())
+    mapper = ProcessMapper(2)
+    outcomes = mapper.map(workers.die_when_told, [(0, pipe), (1, None)])
+    assert next(outcomes).result == 1
+    mapper.close()
+    assert set(multiprocessing.active_children()) == before
+
+
 @pytest.mark.parametrize(
     ("kind", "processes", "override", "expected"),
     [

@@ -207,3 +207,32 @@ def test_a_table_that_does_not_exist_is_named(path: Path) -> None:
     build(path, ONE)
     with pytest.raises(DataError, match="'prediction'"):
         results_db.read_table(path, "prediction")
+
+
+def test_a_question_is_answered_as_it_is_asked(path: Path) -> None:
+    build(path, ONE, TWO)
+    found = results_db.select(path, "SELECT pipeline, auroc + 1 AS more FROM essential_metrics ORDER BY pipeline")
+    assert found.columns == ["pipeline", "more"]
+    assert found["pipeline"].to_list() == sorted([ONE, TWO])
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("SELECT * FROM essential_metric", "essential_metric"),
+        ("SELECT auruc FROM essential_metrics", "auruc"),
+        ("SELEC 1", "SELEC"),
+        ("DELETE FROM essential_metrics", "read-only"),
+        ("SELECT CAST(pipeline AS INTEGER) FROM essential_metrics", "INT"),
+        ("-- nothing", "asks for no rows"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_says_what_is_wrong_and_changes_nothing(
+    path: Path, query: str, wrong: str
+) -> None:
+    build(path, ONE)
+    before = path.read_bytes()
+    with pytest.raises(DataError) as refused:
+        results_db.select(path, query)
+    assert wrong in refused.value.problem
+    assert path.read_bytes() == before

@@ -57,7 +57,7 @@ def test_before_the_first_run_nothing_is_done_and_what_needs_input_is_blocked_by
     tables = {"essential_metrics", "predictions", "roc_curves", "calibration_curves", "dca_curves"}
     tables |= {"probability_distributions", "outlier_metrics", "imputation_metrics", "feature_metrics"}
     tables.add("imputation_comparisons")
-    tables |= {"reliability", "further_metrics", "pipeline_comparisons"}
+    tables |= {"reliability", "further_metrics", "pipeline_comparisons", "pipeline_costs"}
     assert {asset for asset, _ in can_start} == {"device_files"} | tables
     assert plans["outlier_masks", "LOF"].blocked == (
         "recordings",
@@ -104,19 +104,23 @@ def test_more_iterations_reach_every_pipeline_and_no_signal(finished: Lab) -> No
     [{"description": "Other words."}, {"workers": {"kind": "process", "processes": 2}}],
     ids=["description", "workers"],
 )
-def test_what_cannot_change_a_result_makes_no_work(finished: Lab, changes: dict[str, Any]) -> None:
-    assert to_do(finished.plans(finished.study(**changes))) == set()
+def test_what_cannot_change_a_result_makes_no_work_but_the_page_that_says_it(
+    finished: Lab, changes: dict[str, Any]
+) -> None:
+    told = {("report", "report")} if "description" in changes else set()
+    assert to_do(finished.plans(finished.study(**changes))) == told
 
 
 def test_a_limit_that_only_flags_publishes_the_verdicts_again_and_nothing_else(lab: Lab) -> None:
     before = lab.digests()
     study = lab.study(quality={"noise_percent": [0.0, None], "max_flagged_share": 1.0})
-    assert computed(lab.run(study)) == {"recordings"}
+    assert computed(lab.run(study)) == {"recordings", "report"}
     after = lab.digests()
     changed = {
         (place, name) for place, own in after.items() for name, digest in own.items() if before[place][name] != digest
     }
-    assert changed == {(("recordings", "recordings"), "recording_verdicts")}
+    report = (("report", "report"), "report")  # it has the verdicts of the checks
+    assert changed == {(("recordings", "recordings"), "recording_verdicts"), report}
     assert to_do(lab.plans(study)) == set()
 
 
@@ -137,8 +141,9 @@ def test_a_limit_of_gaps_is_told_anew_and_no_classifier_runs_again(lab: Lab) -> 
     assert not changed & {("features", "features"), ("evaluation", "essential_metrics")}
 
 
-def test_a_new_title_redraws_the_figure_that_shows_it(finished: Lab) -> None:
-    assert to_do(finished.plans(finished.study(title="Another name"))) == {("study_figures", "study_figures")}
+def test_a_new_title_redraws_what_shows_it_and_nothing_else(finished: Lab) -> None:
+    of_study = ("study_figures", "validation_figures", "method_figures", "cost_figures", "paper_tables", "report")
+    assert to_do(finished.plans(finished.study(title="Another name"))) == {(name, name) for name in of_study}
 
 
 def test_a_pipeline_that_is_added_leaves_the_others_alone(finished: Lab) -> None:

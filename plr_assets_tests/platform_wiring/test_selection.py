@@ -181,3 +181,28 @@ def test_the_paper_can_be_selected_by_every_published_name_once_it_is_implemente
     for name, axis in AXIS_NAMES.items():
         for method in {key.named(axis) for key in grid.pipelines}:
             assert parse_selection(f"{name}={method}", grid, ASSETS).methods == {axis: (method,)}
+
+
+def test_a_pattern_covers_the_methods_and_assets_of_the_study_that_it_fits(demo: Grid) -> None:
+    offered = parse_selection("outlier=*", demo, ASSETS).methods["outlier_detection"]
+    assert set(offered) == {key.outlier_detection for key in demo.outlier_masks}
+    assert parse_selection("outlier=L*,LOF,One?lassSVM", demo, ASSETS).methods == {
+        "outlier_detection": ("LOF", "OneClassSVM")
+    }
+    assert parse_selection("asset=*_curves", demo, ASSETS).assets == {"roc_curves", "calibration_curves", "dca_curves"}
+    assert parse_selection("stage=f*", demo, ASSETS).assets == {
+        asset.name for asset in ASSETS if asset.stage.name in ("featurization", "figures")
+    }
+
+
+def test_every_method_of_one_family_can_be_meant_by_a_pattern() -> None:
+    grid = Grid(load_study("paper"), complete_registry())
+    chosen = parse_selection("outlier=*MOMENT*", grid, ASSETS).methods["outlier_detection"]
+    assert chosen == tuple(name for name in grid.registry.names("outlier_detection") if "MOMENT" in name)
+    assert len(chosen) > 1
+
+
+@pytest.mark.parametrize("text", ["outlier=*MOMENT*", "outlier=lof*", "asset=*_curve", "stage=?"])
+def test_a_pattern_that_covers_nothing_is_refused_with_what_there_is(demo: Grid, text: str) -> None:
+    with pytest.raises(SelectionError, match=r"(?s)(covered by|has no (asset|stage)).*(It offers|Did you mean|Known)"):
+        parse_selection(text, demo, ASSETS)
