@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 from plr_assets import schemas
 from plr_assets.cli.app import app
 from plr_assets.defs import ASSETS
+from plr_assets.evaluation.between import Pipeline, compare_pipelines
 from plr_assets.evaluation.internal_validation import confounder_table, validate_pipeline
 from plr_assets.evaluation.report import evaluate_pipeline
 from plr_assets.featurization.coverage import feature_coverage
@@ -249,6 +250,7 @@ def database(tmp_path: Path) -> Path:
     tables: dict[str, list[Any]] = {
         table.name: [] for table in (*schemas.EVALUATION_TABLES, *schemas.VALIDATION_TABLES)
     }
+    scores: dict[str, pl.DataFrame] = {}
     pipelines = [key for key in grid.pipelines if (key.imputation, key.classification) == ("linear", "CatBoost")]
     for seed, key in enumerate(pipelines):
         results, cases = bootstrap_tables(seed=1, probability=None if seed else 0.4)
@@ -258,11 +260,14 @@ def database(tmp_path: Path) -> Path:
             **_evaluated(key, results, cases),
             **validate_pipeline(results, cases, refitted, values, pipeline=str(key), seed=0),
         }
+        scores[str(key)] = parts.pop("pair_scores")
         for name, frame in parts.items():
             tables[name].append(frame)
     path = tmp_path / "data" / "demo" / "results.duckdb"
     published = {str(key): f"{index:032x}" for index, key in enumerate(pipelines)}
     frames = {name: pl.concat(parts) for name, parts in tables.items()} | {"outlier_metrics": _detection()}
+    compared = [Pipeline(str(key), {axis: key.named(axis) for axis in AXES}, grid.is_oracle(key)) for key in pipelines]
+    frames |= compare_pipelines(compared, scores, seed=0)
     frames |= _imputation() | {"confounders": confounder_table(values)}
     results_db.build(path, frames, study="demo", published=published, missing=["simple__LOF__linear__TabPFN"])
     return path
@@ -313,7 +318,7 @@ def _imputation() -> dict[str, pl.DataFrame]:
 def _evaluated(key: PipelineKey, results: Any, cases: Any) -> Mapping[str, Any]:
     methods: dict[str, str] = {axis: key.named(axis) for axis in AXES}
     oracle = methods["outlier_detection"] == "pupil-gt"
-    return evaluate_pipeline(results, cases, pipeline=str(key), methods=methods, oracle=oracle, synthetic=True)
+    return evaluate_pipeline(results, cases, pipeline=str(key), methods=methods, oracle=oracle, synthetic=True, seed=0)
 
 
 def test_every_table_and_column_of_the_database_is_documented(database: Path) -> None:

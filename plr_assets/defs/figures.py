@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plr_assets.defs.data_import import recordings
+from plr_assets.defs.evaluation import evaluation
 from plr_assets.defs.figure_parts import configuration, inputs, labelled, named, product, products
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import members_of, outlier_masks, outlier_scores
-from plr_assets.defs.results import evaluation
 from plr_assets.defs.stages import FIGURES
 from plr_assets.defs.validation import internal_validation
 from plr_assets.platform.artifacts import Product

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plr_assets.defs.data_import import recordings
+from plr_assets.defs.evaluation import evaluation
 from plr_assets.defs.featurization import feature_catalog
 from plr_assets.defs.figure_parts import APPLIED, labelled, named, texts
 from plr_assets.defs.figures import detection_figures, pipeline_figures, recording_figures, signal_figures
 from plr_assets.defs.figures_study import cost_figures, method_figures, study_figures, validation_figures
-from plr_assets.defs.results import essential_metrics, evaluation, imputation_metrics, outlier_metrics, reliability
+from plr_assets.defs.results import essential_metrics, imputation_metrics, outlier_metrics, reliability
 from plr_assets.defs.stages import FIGURES
 from plr_assets.grid import PipelineKey
 from plr_assets.platform.artifacts import ArtifactRef, Product, folder_path

@@ -1,4 +1,4 @@
-"""Assets of the results stage: each pipeline's evaluation, the study's tables, and the database that holds them.
+"""Assets of the results stage: the study's tables, and the database that holds them.
 
 Belongs here: the declarations. Does not belong here: a metric (`evaluation`), or writing DuckDB
 (`platform.results_db`). A table is built from the pipelines that are published, and names those that are missing.
@@ -10,68 +10,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from plr_assets import schemas
-from plr_assets.defs.classification import bootstrap_results
+from plr_assets.defs.comparisons import pipeline_comparisons
+from plr_assets.defs.evaluation import all_pipelines, labelled, of_all_pipelines, published
 from plr_assets.defs.featurization import features
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import outlier_masks
 from plr_assets.defs.stages import RESULTS
 from plr_assets.defs.validation import confounders, internal_validation
-from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import markdown_table
-from plr_assets.platform.stages import Check, Reads, StageAsset, Task, Verdict, reads, stage_asset
-from plr_assets.registry import AXES
+from plr_assets.platform.stages import Check, StageAsset, Task, Verdict, reads, stage_asset
 from plr_assets.study import Study
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-def _labelled(study: Study) -> bool:
-    return study.labels is not None
-
-
-def _all_pipelines(grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
-    return grid.pipelines
-
-
-@stage_asset(
-    RESULTS,
-    keys=lambda grid: grid.pipelines,
-    axes=AXES,
-    reads=[
-        reads(bootstrap_results),
-        reads(bootstrap_results, "bootstrap_cases"),
-        # a table of features that was logged from outside need not have it
-        reads(features, "feature_coverage", required=False),
-    ],
-    tables={table.name: table for table in schemas.EVALUATION_TABLES},
-    offered=_labelled,
-)
-def evaluation(task: Task) -> Product:
-    """Every metric and curve of one pipeline: discrimination, calibration, clinical utility, with intervals."""
-    from plr_assets.evaluation.report import evaluate_pipeline
-
-    coverage = next(iter(task.tables("features", "feature_coverage").values()), None)
-    tables = evaluate_pipeline(
-        task.table("bootstrap_results"),
-        task.table("bootstrap_results", "bootstrap_cases"),
-        pipeline=str(task.key),
-        methods={axis: task.key.named(axis) for axis in AXES},
-        oracle=task.grid.is_oracle(task.key),
-        synthetic=task.study.synthetic,
-        flagged=None if coverage is None else set(coverage.filter("flagged")["recording"]),
-    )
-    row = tables["essential_metrics"].row(0, named=True)
-    metrics = {
-        name: value for name, value in row.items() if isinstance(value, float | int) and not isinstance(value, bool)
-    }
-    return Product(tables=tables, metrics=metrics)
-
-
-def _published(artifact: str) -> Reads:
-    return reads(evaluation, artifact, _all_pipelines, required=False)
 
 
 def _study_table(task: Task, name: str, source: str = "evaluation", what: str = "pipeline") -> Product:
@@ -219,22 +172,22 @@ def feature_metrics(task: Task) -> Product:
 
 @stage_asset(
     RESULTS,
-    reads=[_published("essential_metrics")],
+    reads=[published("essential_metrics")],
     tables={"essential_metrics": schemas.ESSENTIAL_METRICS},
-    offered=_labelled,
+    offered=labelled,
 )
 def essential_metrics(task: Task) -> Product:
     """One row a pipeline: the STRATOS core, with intervals. This is the leaderboard's table."""
     return _study_table(task, "essential_metrics")
 
 
-@stage_asset(RESULTS, reads=[_published("predictions")], tables={"predictions": schemas.PREDICTIONS}, offered=_labelled)
+@stage_asset(RESULTS, reads=[published("predictions")], tables={"predictions": schemas.PREDICTIONS}, offered=labelled)
 def predictions(task: Task) -> Product:
     """Each evaluated recording's averaged out-of-bag probability in each pipeline, and its spread."""
     return _study_table(task, "predictions")
 
 
-@stage_asset(RESULTS, reads=[_published("roc_curves")], tables={"roc_curves": schemas.ROC_CURVES}, offered=_labelled)
+@stage_asset(RESULTS, reads=[published("roc_curves")], tables={"roc_curves": schemas.ROC_CURVES}, offered=labelled)
 def roc_curves(task: Task) -> Product:
     """ROC curve of each pipeline's averaged out-of-bag prediction."""
     return _study_table(task, "roc_curves")
@@ -242,16 +195,16 @@ def roc_curves(task: Task) -> Product:
 
 @stage_asset(
     RESULTS,
-    reads=[_published("calibration_curves")],
+    reads=[published("calibration_curves")],
     tables={"calibration_curves": schemas.CALIBRATION_CURVES},
-    offered=_labelled,
+    offered=labelled,
 )
 def calibration_curves(task: Task) -> Product:
     """Observed against predicted share of events, ten groups a pipeline."""
     return _study_table(task, "calibration_curves")
 
 
-@stage_asset(RESULTS, reads=[_published("dca_curves")], tables={"dca_curves": schemas.DCA_CURVES}, offered=_labelled)
+@stage_asset(RESULTS, reads=[published("dca_curves")], tables={"dca_curves": schemas.DCA_CURVES}, offered=labelled)
 def dca_curves(task: Task) -> Product:
     """Net benefit of each pipeline over threshold probabilities, beside referring everyone and no one."""
     return _study_table(task, "dca_curves")
@@ -259,13 +212,41 @@ def dca_curves(task: Task) -> Product:
 
 @stage_asset(
     RESULTS,
-    reads=[_published("probability_distributions")],
+    reads=[published("probability_distributions")],
     tables={"probability_distributions": schemas.PROBABILITY_DISTRIBUTIONS},
-    offered=_labelled,
+    offered=labelled,
 )
 def probability_distributions(task: Task) -> Product:
     """Histogram of each pipeline's averaged out-of-bag prediction, by class."""
     return _study_table(task, "probability_distributions")
+
+
+# One asset for six tables, as `reliability` below.
+@stage_asset(
+    RESULTS,
+    reads=[published(table.name) for table in schemas.FURTHER_TABLES],
+    tables={table.name: table for table in schemas.FURTHER_TABLES},
+    offered=labelled,
+    checks=[
+        Check(
+            "every_pipeline",
+            "Every pipeline of the study has rows; those that have none are named.",
+            of_all_pipelines("supplementary_metrics"),
+            blocking=False,
+        )
+    ],
+)
+def further_metrics(task: Task) -> Product:
+    """What is reported of all published pipelines beyond the core, in six tables.
+
+    `supplementary_metrics` and `classification_at_thresholds` with intervals, the curves `calibration_smooth` and
+    `pr_curves`, `retention_metrics` (some recordings left to a human), and `distribution_stats`.
+    """
+    made = {name: _study_table(task, name) for name in further_metrics.tables}
+    first = made["supplementary_metrics"]
+    return Product(
+        tables={name: product.tables[name] for name, product in made.items()}, metrics=first.metrics, notes=first.notes
+    )
 
 
 def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
@@ -283,10 +264,10 @@ def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict
 @stage_asset(
     RESULTS,
     reads=[
-        reads(internal_validation, table.name, _all_pipelines, required=False) for table in schemas.VALIDATION_TABLES
+        reads(internal_validation, table.name, all_pipelines, required=False) for table in schemas.VALIDATION_TABLES
     ],
     tables={table.name: table for table in schemas.VALIDATION_TABLES},
-    offered=_labelled,
+    offered=labelled,
     checks=[
         Check(
             "bootstrap_reproduced",
@@ -318,6 +299,8 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
     calibration_curves,
     dca_curves,
     probability_distributions,
+    further_metrics,
+    pipeline_comparisons,
     reliability,
     outlier_metrics,
     imputation_metrics,
@@ -341,10 +324,10 @@ def _database_holds(study: Study, digest: str) -> bool:
 
 @stage_asset(
     RESULTS,
-    reads=[*(reads(asset, name) for name, asset in DATABASE_SOURCES.items()), _published("essential_metrics")],
+    reads=[*(reads(asset, name) for name, asset in DATABASE_SOURCES.items()), published("essential_metrics")],
     configuration=lambda _: results_db.SCHEMA_VERSION,
     present=_database_holds,
-    offered=_labelled,
+    offered=labelled,
     kinds=("duckdb", "mlflow"),
     pool="duckdb",
 )

@@ -27,6 +27,7 @@ from plr_assets.evaluation.estimate import (
     undefined,
     without_interval,
 )
+from plr_assets.evaluation.operating_points import operating_points
 from plr_assets.evaluation.pair_kernel import (
     auroc_variance,
     mean_pair_kernel,
@@ -193,6 +194,29 @@ def roc_curve(y: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.float64], NDArray[
     positives = np.append(0, np.cumsum(labels[order])[ends])
     negatives = np.append(0, np.cumsum(~labels[order])[ends])
     return _share(negatives), _share(positives)
+
+
+class PrecisionRecall(NamedTuple):
+    """From referring everyone to referring no one; every field (g + 1,), threshold NaN at the last point."""
+
+    threshold: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    precision: NDArray[np.float64]
+
+
+def precision_recall_curve(y: ArrayLike, p: ArrayLike) -> PrecisionRecall:
+    """Precision and recall at every distinct threshold, both classes being there.
+
+    A step function: from a point to the next, recall falls at this point's precision, so that its area is the average
+    precision (`operating_points.average_precision_of`). The last point closes it at recall 0 with the precision of the
+    strictest threshold. NaN recall without cases.
+    """
+    points = operating_points(y, p)
+    tp, fp = points.true_positive[0, :0:-1], points.false_positive[0, :0:-1]
+    recall, precision = tp / points.cases[0] if points.cases[0] else np.full(tp.size, np.nan), tp / (tp + fp)
+    return PrecisionRecall(
+        np.append(points.threshold[:0:-1], np.nan), np.append(recall, 0.0), np.append(precision, precision[-1])
+    )
 
 
 def _share(counts: NDArray[np.int_]) -> NDArray[np.float64]:

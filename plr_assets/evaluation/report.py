@@ -1,7 +1,7 @@
-"""Everything that is reported of one pipeline: the tables of `schemas.EVALUATION_TABLES`.
+"""Everything that is reported of one pipeline: the tables of `schemas.EVALUATION_TABLES` and `PAIR_SCORES`.
 
-Belongs here: which estimand goes into which column. Does not belong here: the metrics themselves, or comparing
-pipelines.
+Belongs here: which estimand goes into which column of the core and the curves. Does not belong here: the metrics
+themselves, further ones (`further`), or comparing pipelines (`between`).
 
 `single` (mean over iterations of what one model does out of bag): auroc, its resample range, brier, scaled_brier.
 `bagged` (each recording's probability averaged over the iterations it was out of bag): everything else.
@@ -22,9 +22,10 @@ from plr_assets.evaluation.calibration import (
     calibration_slope,
     observed_expected,
 )
-from plr_assets.evaluation.discrimination import auroc_estimate, mean_auroc, roc_curve
+from plr_assets.evaluation.discrimination import MeanAuroc, auroc_estimate, mean_auroc, roc_curve
 from plr_assets.evaluation.distributions import histogram
 from plr_assets.evaluation.estimate import Estimate
+from plr_assets.evaluation.further import further_columns, pair_score_columns
 from plr_assets.evaluation.out_of_bag import OutOfBag, read_out_of_bag
 from plr_assets.evaluation.overall import brier_rows, scaled_brier
 from plr_assets.evaluation.tables import frame_of
@@ -41,12 +42,14 @@ def evaluate_pipeline(
     methods: Mapping[str, str],
     oracle: bool,
     synthetic: bool,
+    seed: int,
     flagged: Collection[str] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """All tables of one pipeline, by table name.
 
     bootstrap, cases   `schemas.BOOTSTRAP_RESULTS` and `schemas.BOOTSTRAP_CASES`; their rows may come in any order.
     methods            axis -> method, for the four axes.
+    seed               of the resamples of the subjects: pipelines with one seed share them.
     flagged            recordings with a feature that rests on a long gap, scored as all others; None: not known.
     Raises DataError, naming iteration or recording, where the tables contradict each other, test what was trained, or
     leave a recording that was never out of bag. Missing values mean: not defined by these data.
@@ -56,8 +59,9 @@ def evaluate_pipeline(
     false_positive, true_positive = roc_curve(y, p)
     curve, decisions = calibration_curve(y, p, out_of_bag.subject), decision_curve(y, p)
     identity = {"oracle": oracle, "synthetic": synthetic}
-    metrics = {**methods, **identity, **_metrics(out_of_bag, p)}
-    columns: dict[str, dict[str, Any]] = {
+    single = mean_auroc(y, out_of_bag.p, out_of_bag.subject, out_of_bag.drawn)
+    metrics = {**methods, **identity, **_metrics(out_of_bag, p, single)}
+    columns: dict[str, Mapping[str, Any]] = {
         "essential_metrics": {name: [value] for name, value in metrics.items()},
         "predictions": {
             "recording": out_of_bag.recording,
@@ -87,15 +91,20 @@ def evaluate_pipeline(
             "net_benefit_none": decisions.refer_none,
         },
         "probability_distributions": _histogram(y, p),
+        **further_columns(out_of_bag, p, flagged=flagged, seed=seed),
     }
-    return {
+    tables = {
         table.name: frame_of(table, {"pipeline": pipeline}, columns[table.name]) for table in schemas.EVALUATION_TABLES
     }
+    subjects = cases.sort("case")["subject"]
+    pairs = pair_score_columns(out_of_bag, subjects.to_list(), p, single.kernel)
+    return tables | {schemas.PAIR_SCORES.name: frame_of(schemas.PAIR_SCORES, {}, pairs)}
 
 
-def _metrics(out_of_bag: OutOfBag, p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | int]:
+def _metrics(
+    out_of_bag: OutOfBag, p: np.ndarray[Any, np.dtype[np.float64]], single: MeanAuroc
+) -> dict[str, float | int]:
     y, subject, known = out_of_bag.y, out_of_bag.subject, ~np.isnan(out_of_bag.p)
-    single = mean_auroc(y, out_of_bag.p, subject, out_of_bag.drawn)
     lower, upper = np.quantile(single.areas, (0.025, 0.975))
     mean_brier = float(brier_rows(y, out_of_bag.p, known).mean())
     benefits = net_benefit(y, p, np.array(NET_BENEFIT_PERCENT) / 100)

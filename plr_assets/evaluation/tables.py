@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from plr_assets import schemas
 
-_DTYPES = {"string": pl.String, "boolean": pl.Boolean, "int64": pl.Int64, "float64": pl.Float64}
+_DTYPES: dict[str, Any] = {
+    "string": pl.String,
+    "boolean": pl.Boolean,
+    "list[float32]": pl.List(pl.Float32),
+}
 
 
 def frame_of(table: schemas.Table, constant: Mapping[str, str], columns: Mapping[str, Any]) -> pl.DataFrame:
@@ -22,7 +27,15 @@ def frame_of(table: schemas.Table, constant: Mapping[str, str], columns: Mapping
     columns    name -> one value a row.
     """
     height = len(next(iter(columns.values())))
-    series = {**{name: [value] * height for name, value in constant.items()}, **columns}
-    frame = pl.DataFrame({column.name: pl.Series(series[column.name]) for column in table.columns})
-    frame = frame.cast({column.name: _DTYPES[column.dtype] for column in table.columns})
-    return frame.with_columns(pl.col(pl.Float64).fill_nan(None))
+    values = {**{name: [value] * height for name, value in constant.items()}, **columns}
+    return pl.DataFrame([_series(column, values[column.name]) for column in table.columns])
+
+
+def _series(column: schemas.Column, values: Any) -> pl.Series:
+    """Made of its type at once: casting a frame and filling its NaN took a third of a pipeline's evaluation."""
+    if column.dtype == "float64":
+        return pl.Series(column.name, np.asarray(values, dtype=np.float64), nan_to_null=True)
+    if column.dtype == "int64":
+        return pl.Series(column.name, np.asarray(values, dtype=np.int64))
+    plain = values.tolist() if isinstance(values, np.ndarray) else values
+    return pl.Series(column.name, plain, dtype=_DTYPES[column.dtype])

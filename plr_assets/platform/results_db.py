@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _KEYS = {table.name: table.key for table in DATABASE_TABLES} | {"provenance": ("pipeline",), "meta": ("name",)}
 
 

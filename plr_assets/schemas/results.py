@@ -5,6 +5,7 @@ Belongs here: declarations. Does not belong here: estimating what they hold (`pl
 
 from __future__ import annotations
 
+from plr_assets.schemas.performance import COMPARISON_TABLES, FURTHER_TABLES
 from plr_assets.schemas.signals import (
     FEATURE_METRICS,
     IMPUTATION_COMPARISONS,
@@ -210,11 +211,13 @@ EVALUATION_TABLES = (
     CALIBRATION_CURVES,
     DCA_CURVES,
     PROBABILITY_DISTRIBUTIONS,
+    *FURTHER_TABLES,
 )
 
 # The tables of the results database.
 DATABASE_TABLES = (
     *EVALUATION_TABLES,
+    *COMPARISON_TABLES,
     *VALIDATION_TABLES,
     CONFOUNDERS,
     OUTLIER_METRICS,

@@ -26,7 +26,7 @@ def _value(column: Column) -> Any:
         "string": column.allowed[0] if column.allowed else "x",
         "boolean": True,
         "int64": smallest_count,
-        "float64": 0.5,
+        "float64": max(0.5, column.minimum or 0),
     }[column.dtype]
 
 

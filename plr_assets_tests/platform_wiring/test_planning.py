@@ -70,7 +70,7 @@ def test_before_the_first_run_nothing_is_done_and_what_needs_input_is_blocked_by
     tables = {"essential_metrics", "predictions", "roc_curves", "calibration_curves", "dca_curves"}
     tables |= {"probability_distributions", "outlier_metrics", "imputation_metrics", "feature_metrics"}
     tables.add("imputation_comparisons")
-    tables |= {"reliability", "pipeline_costs"}
+    tables |= {"reliability", "further_metrics", "pipeline_comparisons", "pipeline_costs"}
     assert {asset for asset, _ in can_start} == {"device_files"} | tables
     assert plans["outlier_masks", "LOF"].blocked == (
         "recordings",

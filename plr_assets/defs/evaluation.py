@@ -1,0 +1,88 @@
+"""The asset of evaluation: every metric and curve of one pipeline, and what study tables share in reading it.
+
+Belongs here: the declaration. Does not belong here: a metric (`evaluation`), or a table of all pipelines (`results`,
+`comparisons`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from plr_assets import schemas
+from plr_assets.defs.classification import bootstrap_results
+from plr_assets.defs.featurization import features
+from plr_assets.defs.stages import RESULTS
+from plr_assets.grid import Grid, PipelineKey, grid_of
+from plr_assets.platform.artifacts import Product
+from plr_assets.platform.stages import Reads, Task, Verdict, reads, stage_asset
+from plr_assets.registry import AXES
+from plr_assets.study import Study
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def labelled(study: Study) -> bool:
+    return study.labels is not None
+
+
+def all_pipelines(grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
+    return grid.pipelines
+
+
+@stage_asset(
+    RESULTS,
+    keys=lambda grid: grid.pipelines,
+    axes=AXES,
+    reads=[
+        reads(bootstrap_results),
+        reads(bootstrap_results, "bootstrap_cases"),
+        # a table of features that was logged from outside need not have it
+        reads(features, "feature_coverage", required=False),
+    ],
+    tables={table.name: table for table in (*schemas.EVALUATION_TABLES, schemas.PAIR_SCORES)},
+    seeded=True,
+    offered=labelled,
+)
+def evaluation(task: Task) -> Product:
+    """Every metric and curve of one pipeline: discrimination, calibration, clinical utility, with intervals."""
+    from plr_assets.evaluation.report import evaluate_pipeline
+
+    coverage = next(iter(task.tables("features", "feature_coverage").values()), None)
+    tables = evaluate_pipeline(
+        task.table("bootstrap_results"),
+        task.table("bootstrap_results", "bootstrap_cases"),
+        pipeline=str(task.key),
+        methods={axis: task.key.named(axis) for axis in AXES},
+        oracle=task.grid.is_oracle(task.key),
+        synthetic=task.study.synthetic,
+        seed=task.seed,
+        flagged=None if coverage is None else set(coverage.filter("flagged")["recording"]),
+    )
+    row = tables["essential_metrics"].row(0, named=True)
+    metrics = {
+        name: value for name, value in row.items() if isinstance(value, float | int) and not isinstance(value, bool)
+    }
+    return Product(tables=tables, metrics=metrics)
+
+
+def published(artifact: str) -> Reads:
+    return reads(evaluation, artifact, all_pipelines, required=False)
+
+
+def of_all_pipelines(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]:
+    """A check that every pipeline of the study has rows in the table `name`, and that intervals hold their value."""
+
+    def judge(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+        there = set(table(name)["pipeline"])
+        wanted = [str(key) for key in grid_of(study).pipelines]
+        missing = [pipeline for pipeline in wanted if pipeline not in there]
+        reason = (
+            f"{len(missing)} of {len(wanted)} pipelines have no result: {', '.join(missing)}."
+            if missing
+            else f"All {len(wanted)} pipelines of the study are there."
+        )
+        return Verdict(not missing, reason, {"pipelines": float(len(there)), "missing": float(len(missing))})
+
+    return judge
