@@ -524,12 +524,16 @@ def test_nothing_that_is_published_is_a_pickle(contract: Contract, publish: Publ
 
 
 def test_no_module_of_the_product_can_unpickle() -> None:
-    """The error of that name may be caught: torch raises it where it refuses what a checkpoint holds."""
+    """The error of that name may be caught: torch raises it where it refuses what a checkpoint holds. The export for
+    other people's scripts writes a pickle."""
     forbidden = {"pickle", "cloudpickle", "dill", "joblib", "shelve"}
     imported = {(file, name) for file, node in _product_nodes() for name in _imported_by(node)}
     assert any(file == "contract.py" and name.startswith("mlflow") for file, name in imported)
     unpickling = {(file, name) for file, name in imported if name.partition(".")[0] in forbidden}
-    assert unpickling <= {("units_weights.py", "pickle.UnpicklingError")}
+    readers = {(file, "pickle.UnpicklingError") for file in ("units_weights.py", "tabpfn_weights.py")}
+    assert unpickling <= readers | {("exporting.py", "pickle")}
+    called = {ast.unparse(node.func) for file, node in _product_nodes() if isinstance(node, ast.Call)}
+    assert {name for name in called if name.startswith("pickle.")} == {"pickle.dumps"}
 
 
 def test_torch_reads_checkpoints_as_weights_only() -> None:
@@ -538,7 +542,8 @@ def test_torch_reads_checkpoints_as_weights_only() -> None:
         for file, node in _product_nodes()
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load"
     }
-    assert {file for file, _ in calls} == {"units_weights.py"}, "ours are safetensors; official checkpoints are not"
+    official = {"units_weights.py", "tabpfn_weights.py"}
+    assert {file for file, _ in calls} == official, "ours are safetensors; official checkpoints are not"
     assert all("weights_only=True" in call for _, call in calls)
 
 

@@ -53,6 +53,8 @@ def test_what_is_selected_comes_with_what_it_is_computed_from_and_nothing_else(d
         "imputed_signals": ["LOF__linear"],
         "features": ["simple__LOF__linear"],
         "bootstrap_results": ["simple__LOF__linear__CatBoost"],
+        "models": ["simple__LOF__linear__CatBoost"],
+        "internal_validation": ["simple__LOF__linear__CatBoost"],
         "evaluation": ["simple__LOF__linear__CatBoost"],
         "detection_figures": ["LOF"],
         "signal_figures": ["LOF__linear"],
