@@ -68,7 +68,8 @@ def thumbnail(figure: Figure) -> bytes:
 def _png(figure: Figure, dpi: float) -> bytes:
     buffer = io.BytesIO()
     # matplotlib writes its version as Software, which would change the bytes of an unchanged figure
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
+    with load_figures_config().style.applied():  # ticks are made when they are first drawn
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
     return buffer.getvalue()
 
 
@@ -76,7 +77,7 @@ def _svg(figure: Figure, name: str) -> bytes:
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+    with load_figures_config().style.applied(), rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 

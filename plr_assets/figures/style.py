@@ -66,11 +66,16 @@ class Style(_Strict):
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """matplotlib's defaults as this style wants them, for the artists made inside, and restored after."""
-        from matplotlib import rc_context
+        """matplotlib's own defaults but for what this style wants, for what is made or drawn inside; restored after.
 
+        Libraries set defaults of their own when they are imported: what was imported before must not show.
+        """
+        from matplotlib import rc_context, rcParamsDefault
+
+        ours = {name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}
         with rc_context(
             {
+                **ours,
                 "font.family": [self.font_family],
                 "font.size": self.font_size,
                 "axes.titlesize": self.font_size,

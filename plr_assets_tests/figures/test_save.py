@@ -9,6 +9,7 @@ from unittest.mock import patch
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from plr_assets.figures.pipeline import draw_pipeline
@@ -41,6 +42,18 @@ def test_equal_figures_are_equal_files(tmp_path: Path, tables: Tables, style: St
     assert len(png) > 50_000
     assert b"Software" not in png
     assert b"<dc:date>" not in svg
+
+
+def test_what_libraries_make_of_the_defaults_does_not_show(tmp_path: Path, tables: Tables, style: Style) -> None:
+    """Some set them when they are imported; which were imported depends on what else ran in the process."""
+    foreign = {"xtick.major.size": 9, "ytick.color": "red", "axes.grid": True, "lines.markersize": 12, "figure.dpi": 55}
+    runs = []
+    for folder, defaults in (("a", {}), ("b", foreign)):
+        with rc_context(defaults):
+            drawn = draw_pipeline(tables, title="x", synthetic=True, style=style)
+            files = save_figure(drawn, tmp_path / folder, "one", tables, {})
+            runs.append([thumbnail(drawn), *(file.read_bytes() for file in files)])
+    assert runs[0] == runs[1]
 
 
 def test_the_sidecar_holds_the_plotted_data_as_strict_json(tmp_path: Path, figure: Figure, tables: Tables) -> None:

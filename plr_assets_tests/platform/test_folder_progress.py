@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from plr_assets.platform.artifacts import Product
-from plr_assets.platform.execution import _compute, _Work
+from plr_assets.platform.execution import Work, compute_key
 
 
 def test_what_is_said_while_a_folder_is_written_reaches_the_parent(tmp_path: Path) -> None:
@@ -20,9 +20,9 @@ def test_what_is_said_while_a_folder_is_written_reaches_the_parent(tmp_path: Pat
         (folder / "weights.txt").write_text("1", encoding="utf-8")
 
     asset = SimpleNamespace(compute=lambda _: Product(folders={"weights": write}), tables={})
-    task: Any = SimpleNamespace(asset=asset)
-    work = _Work(task, tmp_path / "0")
-    done = _compute(work)
+    task: Any = SimpleNamespace(asset=asset, adopted=None)
+    work = Work(task, tmp_path / "0")
+    done = compute_key(work)
     assert heard == ["epoch 3 of 20"]
     assert set(done.artifacts) == {"weights"}
     assert not work.progress.exists()
