@@ -65,7 +65,21 @@ def thumbnail(figure: Figure) -> bytes:
     raise ValueError(f"the figure does not fit into {THUMBNAIL_BYTES} bytes at 30 dpi")
 
 
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once and for all. The solver's last digits vary from process to process, and an SVG names its
+    clip paths after positions: a millionth of the page is exact enough for both."""
+    if figure.get_layout_engine() is None:
+        return
+    with load_figures_config().style.applied():
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(float(value), 6) for value in axes.get_position(original=True).bounds)
+        axes.set_position((left, bottom, width, height))
+
+
 def _png(figure: Figure, dpi: float) -> bytes:
+    _settle(figure)
     buffer = io.BytesIO()
     # matplotlib writes its version as Software, which would change the bytes of an unchanged figure
     with load_figures_config().style.applied():  # ticks are made when they are first drawn
@@ -76,6 +90,7 @@ def _png(figure: Figure, dpi: float) -> bytes:
 def _svg(figure: Figure, name: str) -> bytes:
     from matplotlib import rc_context
 
+    _settle(figure)
     buffer = io.BytesIO()
     with load_figures_config().style.applied(), rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

@@ -48,10 +48,11 @@ def test_other_content_asks_for_what_reads_it_and_for_it_once(
 ) -> None:
     instance, tick = ticking
     publish(instance, ("reconstructions", "LOF__linear"), "other")
-    assert tick() == {("imputed_signals", "LOF__linear")}
+    costs = ("pipeline_costs", "pipeline_costs")  # it reads the seconds of every stage
+    assert tick() == {("imputed_signals", "LOF__linear"), costs}
     assert tick() == set(), "it was asked for"
     publish(instance, ("imputers", "linear"), "other")
-    assert tick() == {("reconstructions", "pupil-gt__linear"), ("reconstructions", "LOF__linear")}
+    assert tick() == {("reconstructions", "pupil-gt__linear"), ("reconstructions", "LOF__linear"), costs}
 
 
 def test_the_same_content_published_again_asks_for_nothing(lab: Lab, ticking: tuple[dg.DagsterInstance, Tick]) -> None:
