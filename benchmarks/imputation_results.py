@@ -180,7 +180,8 @@ def matrix(found: Found, stratum: str) -> str:
     imputers = {name: method for name, method in found.imputers.items() if not method.oracle}
     rows = [["mask", "masked", *(method.display for method in imputers.values())]]
     for mask, method in found.masks.items():
-        share = found.value(mask, next(iter(imputers)), "masked_share")
+        shares = (found.value(mask, name, "masked_share") for name in imputers)
+        share = next((each for each in shares if each is not None), None)
         values = [found.value(mask, name, "mae", stratum) for name in imputers]
         rows.append([pages.named(method), _percent(share), *(pages.number(value, 2) for value in values)])
     return pages.markdown(rows)

@@ -35,7 +35,7 @@ class Weights:
 
 class Lineage:
     """The runs that published tables descend from, by asset and key. Raises DataError if two of them descend from
-    different runs of one place, or a run is gone."""
+    different results of one place, or a run is gone. Runs of equal content count as one: the first that is met."""
 
     def __init__(self, contract: Contract, tables: Sequence[str]) -> None:
         self._contract = contract
@@ -54,8 +54,8 @@ class Lineage:
         for name, run_id in above.items():
             if name not in self.runs:
                 self._follow(name, self._run(name, run_id))
-            elif self.runs[name].run_id != run_id:
-                raise DataError(name, "the tables descend from two runs of it.", "Run the study again.")
+            elif self.runs[name].run_id != run_id and self._run(name, run_id).digest != self.runs[name].digest:
+                raise DataError(name, "the tables descend from two results of it.", "Run the study again.")
 
     def _run(self, place: str, run_id: str) -> PublishedRun:
         asset, _, key = place.partition(" ")
