@@ -14,7 +14,7 @@ from plr_assets.platform.artifacts import Product, write_product
 from plr_assets.platform.mapper import Failed, Mapper, ProcessMapper, SerialMapper
 from plr_assets.schemas import BOOTSTRAP_RESULTS
 from plr_assets_tests.builders import make_features
-from plr_assets_tests.contract.registered import construct, implemented
+from plr_assets_tests.contract.registered import construct, implemented, start
 
 NAMES = implemented("classification")
 
@@ -23,7 +23,8 @@ def published(name: str) -> str:
     """SHA-256 of the Parquet file of a small bootstrap. Runs in workers too."""
     features, cases = make_features(60)
     resamples = resample(cases["subject"].to_list(), cases["y_true"].to_numpy(), 12, seed=3)
-    results = bootstrap(features, cases, construct("classification", name), resamples)
+    classifier = construct("classification", name, **start("classification", name))
+    results = bootstrap(features, cases, classifier, resamples)
     with tempfile.TemporaryDirectory() as folder:
         write_product(Product(tables={"results": results}), {"results": BOOTSTRAP_RESULTS}, Path(folder))
         return hashlib.sha256((Path(folder) / "results.parquet").read_bytes()).hexdigest()

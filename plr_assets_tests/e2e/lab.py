@@ -87,6 +87,10 @@ class _Nobody:
     def ends(self, asset: StageAsset, outcome: AssetOutcome) -> None: ...
 
 
+# What tells of the machine: measured seconds, and the commit that a report was written at.
+MEASURED = {"pipeline_costs", "cost_figures", "report"}
+
+
 @dataclass(frozen=True)
 class Lab:
     """Everything that a run reads and writes, below one folder. Use it between `enter` and the end of the test."""

@@ -36,6 +36,7 @@ from plr_assets.recordings.table import Mask, Recordings
 from plr_assets.registry import AXES
 from plr_assets.schemas import COMPARISON_TABLES, DATABASE_TABLES
 from plr_assets_tests.e2e.lab import (
+    MEASURED,
     NOT_FIGURES,
     TRIAL,
     Lab,
@@ -50,8 +51,6 @@ from plr_assets_tests.e2e.lab import (
 POISONED = ("reconstructions", "LOF__linear")
 ONE = "outlier=LOF imputer=linear classifier=LogisticRegression"
 FIGURES_OF_ONE = tuple(asset.name for asset in ASSETS if asset.stage.name == "figures")
-# What tells of the machine: measured seconds, and the commit that a report was written at.
-MEASURED = {"pipeline_costs", "cost_figures", "report"}
 
 
 def run_ids(lab: Lab) -> dict[Place, str]:
