@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,13 @@ def twice_run(base: Path) -> Lab:
     with pytest.MonkeyPatch.context() as patch:
         lab.enter(patch).run(changed(lab), "asset=evaluation")
     return lab
+
+
+@pytest.fixture(autouse=True)
+def own_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other processes of this machine left behind is not theirs to find."""
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
 
 
 @pytest.fixture
