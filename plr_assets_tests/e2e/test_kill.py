@@ -130,7 +130,7 @@ def test_ctrl_c_stops_at_once_without_orphans_and_the_next_run_goes_on(
         time.sleep(0.2)
     workers = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130, (fresh.root / "terminal.log").read_text()
+    assert process.wait(120) == 130, (fresh.root / "terminal.log").read_text()
     assert "Stopped. What is published stays" in (fresh.root / "terminal.log").read_text()
     deadline = time.monotonic() + 10
     while workers & {(pid, started) for pid, _, started in processes()}:
