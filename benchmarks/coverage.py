@@ -115,7 +115,8 @@ def estimates(cohort: Cohort, resamples: int = 0) -> dict[str, Estimate]:
     bands = {"net benefit": curve.net_benefit, "standardised": curve.standardised, "beyond all": curve.beyond_all}
     for name, band in bands.items():
         for i, t in enumerate(THRESHOLDS):
-            found[f"{name} {round(100 * t)} %"] = Estimate(*(float(edge[i]) for edge in band))
+            value, lower, upper = (float(edge[i]) for edge in band)
+            found[f"{name} {round(100 * t)} %"] = Estimate(value, lower, upper)
     if resamples:
         found["auroc (bootstrap)"] = ranking(y, p, recording_weights(subject, resamples, SEED), subject).auroc
     return found

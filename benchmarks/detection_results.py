@@ -9,9 +9,7 @@ computed from, not the newest of their name.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +20,13 @@ from benchmarks import pages
 from benchmarks.detection_picture import draw_f1
 from plr_assets.errors import DataError
 from plr_assets.figures.style import load_figures_config
-from plr_assets.grid import Grid, grid_of
+from plr_assets.grid import Grid
 from plr_assets.outlier_detection.events import KINDS
-from plr_assets.paths import project_root
 from plr_assets.platform.artifacts import read_document, read_table
 from plr_assets.platform.contract import Contract
-from plr_assets.platform.environment import prepare
 from plr_assets.registry import Axis, Method
 from plr_assets.schemas import OUTLIER_METRICS, ROLES
-from plr_assets.study import Study, load_study
+from plr_assets.study import Study
 
 AXIS: Axis = "outlier_detection"
 PAGE = Path("docs") / "results" / "outlier_detection.md"
@@ -162,29 +158,24 @@ def phases(found: Found) -> list[str]:
 # -- the page ---------------------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the tables and the figure of outlier detection.")
-    parser.add_argument("study", help="a study of configs/studies, or the path of a study's .yaml file")
-    parser.add_argument("page", nargs="?", type=Path, default=project_root() / PAGE, help=f"default: {PAGE}")
-    arguments = parser.parse_args()
-    prepare()
-    study = load_study(arguments.study)
-    with closing(Contract(study.name)) as contract:
-        found = gather(study, grid_of(study), contract)
-    parts = {
+def parts_of(found: Found) -> dict[str, str]:
+    """Mark -> what stands between it and its end."""
+    return {
         "run": found.run.facts(", ".join(sorted(set(found.metrics["role"])))),
         "scores": scores_table(found),
         "kinds": strata_table(found, "kind", "recall", KINDS),
         "phases": strata_table(found, "phase", "f1", phases(found)),
     }
-    page: Path = arguments.page
-    page.write_text(pages.marked(page.read_text(encoding="utf-8"), parts), encoding="utf-8")
-    figure = draw_f1(found.metrics, found.methods, synthetic=study.synthetic, style=load_figures_config().style)
+
+
+def main() -> None:
+    found, page = pages.write_page("outlier detection", PAGE, gather, parts_of)
+    synthetic, style = found.run.study.synthetic, load_figures_config().style
+    figure = draw_f1(found.metrics, found.methods, synthetic=synthetic, style=style)
     picture = page.parent / PICTURE
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=DPI, metadata={"Software": None}, pil_kwargs={"optimize": True})
-    print("\n".join(parts.values()))
-    print(f"{page}\n{picture}: {picture.stat().st_size / 1000:.0f} kB")
+    print(f"{picture}: {picture.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ descend from the same runs.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,16 +19,14 @@ import polars as pl
 from benchmarks import pages
 from plr_assets.errors import DataError
 from plr_assets.featurization.scoring import feature_error
-from plr_assets.grid import Grid, grid_of
+from plr_assets.grid import Grid
 from plr_assets.imputation.against_linear import LINEAR
 from plr_assets.imputation.errors import GAP_CLASSES, LIGHT_ON, LONGER
-from plr_assets.paths import project_root
 from plr_assets.platform.artifacts import read_table
 from plr_assets.platform.contract import Contract
-from plr_assets.platform.environment import prepare
 from plr_assets.registry import Method
 from plr_assets.schemas import FEATURE_METRICS, IMPUTATION_COMPARISONS, IMPUTATION_METRICS, ROLES
-from plr_assets.study import Study, load_study
+from plr_assets.study import Study
 
 PAGE = Path("docs") / "results" / "imputation.md"
 TABLES = {
@@ -228,20 +224,5 @@ def parts_of(found: Found) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the tables of imputation.")
-    parser.add_argument("study", help="a study of configs/studies, or the path of a study's .yaml file")
-    parser.add_argument("page", nargs="?", type=Path, default=project_root() / PAGE, help=f"default: {PAGE}")
-    arguments = parser.parse_args()
-    prepare()
-    study = load_study(arguments.study)
-    with closing(Contract(study.name)) as contract:
-        parts = parts_of(gather(study, grid_of(study), contract))
-    page: Path = arguments.page
-    page.write_text(pages.marked(page.read_text(encoding="utf-8"), parts), encoding="utf-8")
-    print("\n".join(parts.values()))
-    print(page)
-
-
 if __name__ == "__main__":
-    main()
+    pages.write_page("imputation", PAGE, gather, parts_of)

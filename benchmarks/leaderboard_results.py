@@ -7,23 +7,19 @@ hand around the marked parts.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from benchmarks import pages
-from plr_assets.grid import Grid, PipelineKey, grid_of
-from plr_assets.paths import project_root
+from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import read_table
 from plr_assets.platform.contract import Contract
-from plr_assets.platform.environment import prepare
 from plr_assets.registry import AXES, Axis, Method
 from plr_assets.schemas import ESSENTIAL_METRICS, ROLES
-from plr_assets.study import Study, load_study
+from plr_assets.study import Study
 
 PAGE = Path("docs") / "results" / "leaderboard.md"
 SHOWN = 20
@@ -192,20 +188,5 @@ def parts_of(found: Found) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the tables of a study's pipelines.")
-    parser.add_argument("study", help="a study of configs/studies, or the path of a study's .yaml file")
-    parser.add_argument("page", nargs="?", type=Path, default=project_root() / PAGE, help=f"default: {PAGE}")
-    arguments = parser.parse_args()
-    prepare()
-    study = load_study(arguments.study)
-    with closing(Contract(study.name)) as contract:
-        parts = parts_of(gather(study, grid_of(study), contract))
-    page: Path = arguments.page
-    page.write_text(pages.marked(page.read_text(encoding="utf-8"), parts), encoding="utf-8")
-    print("\n".join(parts.values()))
-    print(page)
-
-
 if __name__ == "__main__":
-    main()
+    pages.write_page("pipelines", PAGE, gather, parts_of)

@@ -5,19 +5,27 @@ Belongs here: what is of no one stage. Does not belong here: a table of one page
 
 from __future__ import annotations
 
+import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import polars as pl
 
 from plr_assets.errors import DataError
+from plr_assets.grid import Grid, grid_of
+from plr_assets.paths import project_root
 from plr_assets.platform.artifacts import folder_path
 from plr_assets.platform.contract import Contract, PublishedRun
+from plr_assets.platform.environment import prepare
 from plr_assets.pretrained.weights import Origin
 from plr_assets.registry import Method
-from plr_assets.study import Study
+from plr_assets.study import Study, load_study
+
+F = TypeVar("F")
 
 NONE = "\u2013"
 DAGGER = "\u2020"
@@ -167,3 +175,28 @@ def marked(text: str, parts: Mapping[str, str]) -> str:
         before, after = between.split(text)
         text = f"{before}{first}{content}{last}{after}"
     return text
+
+
+def write_page(
+    what: str,
+    default: Path,
+    gather: Callable[[Study, Grid, Contract], F],
+    parts_of: Callable[[F], Mapping[str, str]],
+) -> tuple[F, Path]:
+    """The command of a page: read the study that the command line names, write the page's marked parts, print them.
+
+    default   the page, below the project. Returns what was found and where the page is.
+    """
+    parser = argparse.ArgumentParser(description=f"Write the page of {what}.")
+    parser.add_argument("study", help="a study of configs/studies, or the path of a study's .yaml file")
+    parser.add_argument("page", nargs="?", type=Path, default=project_root() / default, help=f"default: {default}")
+    arguments = parser.parse_args()
+    prepare()
+    study = load_study(arguments.study)
+    with closing(Contract(study.name)) as contract:
+        found = gather(study, grid_of(study), contract)
+    parts, page = parts_of(found), arguments.page
+    page.write_text(marked(page.read_text(encoding="utf-8"), parts), encoding="utf-8")
+    print("\n".join(parts.values()))
+    print(page)
+    return found, page

@@ -109,7 +109,8 @@ def _package(
     )
     for _ in range(parameters["epochs"]):
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(network(rows).flatten(0, 1), classes).backward()
+        loss = torch.nn.functional.cross_entropy(network(rows).flatten(0, 1), classes)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     network.eval()
     with torch.no_grad():

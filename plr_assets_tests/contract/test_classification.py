@@ -170,12 +170,15 @@ def test_a_stored_iteration_is_built_again_exactly(name: str) -> None:
         assert np.array_equal(predicted, results["y_prob"][i].to_numpy())
 
 
+def test_every_classifier_but_the_pretrained_one_weights_classes_by_choice(name: str) -> None:
+    """TabPFN learned what a case is worth before it saw any."""
+    assert ("class_weight" in _make(name).parameters) is (name != "TabPFN")
+
+
+@pytest.mark.parametrize("name", [name for name in implemented(AXIS) if name != "TabPFN"], indirect=True)
 def test_balanced_classes_raise_the_probability_of_the_rarer(name: str) -> None:
     """A third is positive: weighting both alike is doubling the positives, and the mean moves from 1/3 towards 1/2."""
-    classifier = _make(name)
-    if "class_weight" not in classifier.parameters:
-        pytest.skip(f"{name} has no class weights")
-    assert classifier.parameters["class_weight"] is None
+    assert _make(name).parameters["class_weight"] is None
     plain, balanced = (_make(name, class_weight=choice).fit(X, Y) for choice in (None, "balanced"))
     assert plain.predict_proba(X)[:, 1].mean() == pytest.approx(1 / 3, abs=0.05)
     assert balanced.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.05
