@@ -18,6 +18,7 @@ from plr_assets.platform.artifacts import ArtifactRef
 from plr_assets.platform.contract import CONTRACT_VERSION, Contract, Draft, PublishedRun
 from plr_assets.platform.exports import is_exported
 from plr_assets.platform.fingerprints import code_parts, device_class, environment_digest, fingerprint, git_sha
+from plr_assets.platform.sources import root_of
 from plr_assets.platform.stages import Inputs, Reads, StageAsset, Task
 from plr_assets.study import Study
 
@@ -142,7 +143,7 @@ class Planner:
                 "plr.stage": asset.stage.name,
                 "plr.synthetic": str(self.study.synthetic).lower(),
                 "plr.oracle": str(self.grid.is_oracle(key)).lower(),
-                "plr.code_version": code_parts(self.modules(asset, key, plan.adopted))[0],
+                "plr.code_version": code_parts(self.code_roots(asset, key, plan.adopted))[0],
                 "plr.data_version": self.data_version,
                 "plr.git_sha": git_sha(),
                 "plr.environment": environment_digest(),
@@ -243,7 +244,7 @@ class Planner:
         self, asset: StageAsset, key: PipelineKey, found: Found, adopted: Adopted | None = None
     ) -> dict[str, Any]:
         """What the fingerprint of a key is of, as JSON."""
-        code, libraries = code_parts(self.modules(asset, key, adopted))
+        code, libraries = code_parts(self.code_roots(asset, key, adopted))
         settings = {name: _plain(getattr(self.study, name)) for name in asset.settings}
         if adopted is not None:
             return {
@@ -283,16 +284,16 @@ class Planner:
             return {}
         return self.study.parameters(asset.method_axis, method, self.grid.registry)
 
-    def modules(self, asset: StageAsset, key: PipelineKey, adopted: Adopted | None = None) -> tuple[str, ...]:
-        """The modules that a key's code begins at: the asset's and its methods', or what checks a foreign run."""
+    def code_roots(self, asset: StageAsset, key: PipelineKey, adopted: Adopted | None = None) -> tuple[str, ...]:
+        """Where a key's code begins: the asset's function and its methods' modules, or what checks a foreign run."""
         if adopted is not None:
-            return (_adoption(asset).complete.__module__,)
-        modules = [asset.compute.__module__]
+            return (root_of(_adoption(asset).complete),)
+        roots = [root_of(asset.compute)]
         if asset.method_axis is not None:
             methods = self.grid.registry.methods[asset.method_axis]
             members = self.grid.members(asset.method_axis, key.named(asset.method_axis))
-            modules.extend(module for name in members if (module := methods[name].module) is not None)
-        return tuple(modules)
+            roots.extend(module for name in members if (module := methods[name].module) is not None)
+        return tuple(roots)
 
     def _source(self, asset: StageAsset, inputs: Inputs) -> str | None:
         if asset.source is None:

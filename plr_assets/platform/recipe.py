@@ -45,7 +45,7 @@ def write_recipe(plan: KeyPlan, planner: Planner, staged: Path) -> None:
 
 def recipe_of(plan: KeyPlan, planner: Planner) -> Recipe:
     """As the key would be computed now."""
-    return Recipe(plan.parts, module_digests(planner.modules(plan.asset, plan.key, plan.adopted)))
+    return Recipe(plan.parts, module_digests(planner.code_roots(plan.asset, plan.key, plan.adopted)))
 
 
 def read_recipe(contract: Contract, run: PublishedRun) -> Recipe | None:

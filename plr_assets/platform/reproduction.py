@@ -196,7 +196,7 @@ class Reproducer:
         tags = self._contract.client.get_run(run.run_id).data.tags
         found = []
         if recipe is not None:
-            modules = module_digests(planner.modules(task.asset, task.key, adopted))
+            modules = module_digests(planner.code_roots(task.asset, task.key, adopted))
             found += list(changed_parts(recipe, {**now, "parameters": recipe.parts.get("parameters")}, modules))
             if recipe.parts.get("parameters") != (current := self._parameters_now(task)):
                 found.append(

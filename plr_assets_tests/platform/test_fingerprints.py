@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from plr_assets.defs import ASSETS
 from plr_assets.defs.data_import import device_files
 from plr_assets.defs.outlier_detection import detectors
 from plr_assets.grid import grid_of
-from plr_assets.platform import fingerprints
+from plr_assets.platform import fingerprints, sources
 from plr_assets.platform.planning import Found, Planner
 from plr_assets.registry import AXES, Axis, load_registry
 from plr_assets.study import Study, load_study
@@ -21,7 +22,8 @@ from plr_assets.study import Study, load_study
 LOF = "plr_assets.outlier_detection.lof"
 BASE = "plr_assets.outlier_detection.base"  # imported by LOF
 ESTIMATOR = "plr_assets.estimator"  # imported by BASE
-DEFS = "plr_assets.defs.outlier_detection"
+DETECTORS = "plr_assets.defs.outlier_detection"
+DEFS = f"{DETECTORS}:detectors"
 PACKAGE = Path(fingerprints.__file__).parents[1]
 SCIENCE = (
     *("recordings", "networks", "pretrained", "outlier_detection", "imputation", "featurization", "classification"),
@@ -38,8 +40,7 @@ Edit = Callable[[str, Callable[[str], str]], None]
 
 
 def _forget() -> None:
-    for remembered in ("code_parts", "_module_facts", "environment_digest", "git_sha"):
-        getattr(fingerprints, remembered).cache_clear()
+    fingerprints.read_again()
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +54,13 @@ def nothing_remembered() -> Iterator[None]:
 @pytest.fixture
 def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
     """Changes (or adds) a module's source, as far as fingerprints can see."""
-    real, edited = fingerprints._source_path, dict[str, Path]()
-    monkeypatch.setattr(fingerprints, "_source_path", lambda name: edited.get(name) or real(name))
+    real, edited = sources.source_path, dict[str, Path]()
+
+    def seen(name: str) -> Path | None:
+        return edited.get(name) or real(name)
+
+    seen.cache_clear = real.cache_clear  # type: ignore[attr-defined]
+    monkeypatch.setattr(sources, "source_path", seen)
 
     def change(module: str, transform: Callable[[str], str]) -> None:
         before = edited.get(module) or real(module)
@@ -154,8 +160,6 @@ def test_every_method_is_fingerprinted_by_its_own_source(edit: Edit, axis: Axis,
 @pytest.mark.parametrize(
     "module",
     [
-        "plr_assets.defs.stages",
-        "plr_assets.defs.data_import",
         "plr_assets.platform.stages",
         "plr_assets.platform.artifacts",
         "plr_assets.schemas",
@@ -166,18 +170,111 @@ def test_every_method_is_fingerprinted_by_its_own_source(edit: Edit, axis: Axis,
     ],
 )
 def test_an_edit_of_orchestration_changes_nothing_although_the_computation_imports_it(edit: Edit, module: str) -> None:
-    for user in (DEFS, LOF):  # so that it is imported, whatever these modules happen to import today
-        edit(user, adds(f"import {module}"))
+    edit(LOF, adds(f"import {module}"))  # so that it is imported, whatever these modules happen to import today
+    edit(DETECTORS, lambda source: source.replace('"""Each', f'import {module}\n    """Each'))
     before = code(DEFS, LOF)
     edit(module, adds("EXTRA = 1"))
     assert code(DEFS, LOF) == before
 
 
-def test_an_edit_of_the_module_that_computes_changes_its_own_results_and_no_others(edit: Edit) -> None:
-    own, other = code(DEFS, LOF), code("plr_assets.defs.imputation", "plr_assets.imputation.linear")
-    edit(DEFS, adds("EXTRA = 1"))
-    assert code(DEFS, LOF) != own
-    assert code("plr_assets.defs.imputation", "plr_assets.imputation.linear") == other
+DECLARED = """
+from plr_assets.defs.added_parts import helper, other_helper
+from plr_assets.recordings import added_science
+import scipy
+
+LIMIT = 1
+OTHER = 1
+
+def near(task):
+    return helper(task) + LIMIT
+
+@stage_asset(STAGE, keys=lambda grid: OTHER)
+def first(task):
+    'Words.'
+    import sklearn
+    from plr_assets.recordings.added_inside import inside
+    return near(task) + inside(second.name)
+
+@stage_asset(STAGE)
+def second(task):
+    return other_helper(task) + OTHER + added_science.value + scipy.value
+"""
+THIRD = "@stage_asset(STAGE)\ndef third(task): ..."
+MODULE = "plr_assets.defs.added"
+FIRST, SECOND = f"{MODULE}:first", f"{MODULE}:second"
+
+
+@pytest.fixture
+def two_assets(edit: Edit) -> None:
+    """Two assets declared in one module, each with helpers and constants of its own."""
+    edit(MODULE, adds(DECLARED))
+    edit("plr_assets.defs.added_parts", adds("def helper(task):\n    return 1\ndef other_helper(task):\n    return 2"))
+    edit("plr_assets.recordings.added_science", adds("value = 1"))
+    edit("plr_assets.recordings.added_inside", adds("def inside(name):\n    return 1"))
+
+
+@pytest.mark.usefixtures("two_assets")
+@pytest.mark.parametrize(
+    ("module", "then", "now", "changes"),
+    [
+        pytest.param(MODULE, "inside(second.name)", "inside(1)", {FIRST}, id="the function itself"),
+        pytest.param(MODULE, "helper(task) + LIMIT", "helper(task)", {FIRST}, id="a helper beside it"),
+        pytest.param(MODULE, "LIMIT = 1", "LIMIT = 2", {FIRST}, id="a constant that a helper uses"),
+        pytest.param(MODULE, "OTHER = 1", "OTHER = 2", {SECOND}, id="a constant of another asset"),
+        pytest.param("plr_assets.defs.added_parts", "return 1", "return 3", {FIRST}, id="a helper elsewhere"),
+        pytest.param("plr_assets.defs.added_parts", "return 2", "return 3", {SECOND}, id="another helper elsewhere"),
+        pytest.param("plr_assets.recordings.added_inside", "return 1", "return 3", {FIRST}, id="science, inside"),
+        pytest.param("plr_assets.recordings.added_science", "1", "3", {SECOND}, id="science, above"),
+        pytest.param(MODULE, "keys=lambda grid: OTHER", "keys=()", set(), id="the declaration"),
+        pytest.param(MODULE, "'Words.'", "'Other words.'", set(), id="the docstring"),
+        pytest.param(
+            MODULE,
+            "@stage_asset(STAGE)",
+            "@stage_asset(STAGE)\ndef third(task): ...\n@stage_asset(STAGE)",
+            set(),
+            id="one more",
+        ),
+    ],
+)
+def test_what_an_asset_computes_with_changes_it_and_its_neighbours_in_the_module_do_not(
+    edit: Edit, module: str, then: str, now: str, changes: set[str]
+) -> None:
+    before = {root: code(root) for root in (FIRST, SECOND)}
+    edit(module, lambda source: source.replace(then, now))
+    assert {root for root in before if code(root) != before[root]} == changes
+
+
+@pytest.mark.usefixtures("two_assets")
+def test_libraries_are_those_of_the_asset_and_not_of_its_neighbours() -> None:
+    assert set(fingerprints.code_parts((FIRST,))[1]) == {"sklearn"}
+    assert set(fingerprints.code_parts((SECOND,))[1]) == {"scipy"}
+
+
+def test_every_asset_is_fingerprinted_by_the_function_that_computes_it() -> None:
+    grid = grid_of(load_study("demo"))
+    contract: Any = _NothingPublished()
+    planner = Planner(grid.study, grid, contract)
+    codes = {asset.name: code(*planner.code_roots(asset, asset.keys_in(grid)[0])) for asset in ASSETS}
+    assert len(set(codes.values())) == len(ASSETS) > 30
+
+
+def test_modules_of_assets_do_nothing_on_import_that_names_could_not_be_followed_to() -> None:
+    defining = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    for file in (PACKAGE / "defs").glob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        rest = [
+            ast.unparse(statement)
+            for statement in tree.body
+            if not isinstance(statement, defining)
+            and not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+            and not (isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING")
+        ]
+        assert rest == [], file.name
+
+
+def test_a_function_that_cannot_be_followed_is_an_error() -> None:
+    with pytest.raises(ValueError, match="nowhere"):
+        code(f"{DETECTORS}:nowhere")
 
 
 @pytest.mark.parametrize(
@@ -292,7 +389,7 @@ def test_work_done_with_another_version_of_a_library_is_other_work(monkeypatch: 
 
 def test_work_done_with_other_code_is_other_work(edit: Edit) -> None:
     before = planned()
-    edit(device_files.compute.__module__, adds("EXTRA = 1"))
+    edit(device_files.compute.__module__, lambda source: source.replace("return Product", "return not Product"))
     assert planned() != before
 
 

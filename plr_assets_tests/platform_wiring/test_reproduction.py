@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from plr_assets.defs import ASSETS
 from plr_assets.errors import ContractError
 from plr_assets.featurization.windowed import WindowedFeatures
 from plr_assets.platform.contract import Contract, PublishedRun
-from plr_assets.platform.fingerprints import code_parts
 from plr_assets.platform.mapper import SerialMapper
 from plr_assets.platform.recipe import FILE, read_recipe
 from plr_assets.platform.reproduction import Reproducer, Reproduction, result_of
@@ -115,19 +115,20 @@ def test_a_changed_method_is_named_with_its_module_and_the_columns_that_differ(
     )
     from plr_assets.platform import fingerprints
 
-    facts = fingerprints._module_facts
+    read = fingerprints.closure
     module = "plr_assets.featurization.windowed"
-    monkeypatch.setattr(
-        fingerprints, "_module_facts", lambda name: ("edited", facts(name)[1]) if name == module else facts(name)
-    )
-    code_parts.cache_clear()
-    fingerprints.module_digests.cache_clear()
+
+    def edited(roots: Iterable[str]) -> tuple[dict[str, str], set[str]]:
+        sources, libraries = read(roots)
+        return {name: "edited" if name == module else source for name, source in sources.items()}, libraries
+
+    monkeypatch.setattr(fingerprints, "closure", edited)
+    fingerprints.read_again()
     try:
         (made,) = reproduce(small.study(grids=ONE_GRID), run, tmp_path)
     finally:
         monkeypatch.undo()
-        code_parts.cache_clear()
-        fingerprints.module_digests.cache_clear()
+        fingerprints.read_again()
     assert not made.same
     assert made.differing["features"].startswith("column(s) ")
     assert f"code: {module}" in made.differences
