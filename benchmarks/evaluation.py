@@ -1,115 +1,157 @@
-"""Every metric of one pipeline, and the comparison of 440, from matrices that are in memory.
+"""All tables of one pipeline, the comparison of 440, and their database, from tables that are in memory.
 
-Belongs here: which functions make up "everything". Does not belong here: whether their intervals cover (`coverage`).
+Belongs here: drawing predictions of the published cohort's size, and timing the product's own functions on them. Does
+not belong here: whether intervals cover (`coverage`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from benchmarks.measure import Result, interleave
-from plr_assets.evaluation.calibration import (
-    calibration_curve,
-    calibration_in_the_large,
-    calibration_slope,
-    observed_expected,
-)
-from plr_assets.evaluation.calibration_curves import calibration_error, smooth_calibration
-from plr_assets.evaluation.comparisons import against, paired_bootstrap, paired_delong
-from plr_assets.evaluation.decisions import decisions, screening
-from plr_assets.evaluation.discrimination import auroc_estimate, mean_auroc, roc_curve
-from plr_assets.evaluation.distributions import distributions, histogram
-from plr_assets.evaluation.operating_points import recording_weights
-from plr_assets.evaluation.overall import brier_estimate, brier_parts, brier_rows, scaled_brier_estimate
-from plr_assets.evaluation.resampled import ranking
-from plr_assets.evaluation.selective import distance_from_threshold, retention, risk_coverage
-from plr_assets.evaluation.utility import utility
-from plr_assets.evaluation.winner import Shared, corrected_winner, ranks, shared_auroc
+from plr_assets import schemas
+from plr_assets.evaluation.between import Pipeline, compare_pipelines
+from plr_assets.evaluation.report import evaluate_pipeline
+from plr_assets.platform.results_db import build
 
 # The published cohort, iterations and grid.
-CASES, CONTROLS, ITERATIONS, PIPELINES = 56, 152, 1000, 440
-THRESHOLDS = (0.05, 0.10, 0.15, 0.20, 0.50)
-RESAMPLES, CURVE_RESAMPLES = 1000, 200
+CASES, CONTROLS, ITERATIONS = 56, 152, 1000
+GRID = {"outlier_detection": 11, "imputation": 8, "featurization": 1, "classification": 5}
 SEED = 20261121
 REPEATS = 15
 
 # Issue 8: all tables of one pipeline within 50 ms after load, intervals and all.
 ONE_GOAL_MS = 50
-# Issue 8 allows the database of 440 pipelines 3 s; who is best, by how much and how surely is a part of it.
+# Issue 8: the database of 440 pipelines in at most 3 s; comparing them is held to the same.
 ALL_GOAL_S = 3
+
+Frames = dict[str, pl.DataFrame]
 
 
 def run() -> Iterator[Result]:
-    y, p, drawn = _out_of_bag(np.random.default_rng(SEED))
+    rng = np.random.default_rng(SEED)
+    names = [{axis: f"m{i}" for axis, i in zip(GRID, at, strict=True)} for at in product(*map(range, GRID.values()))]
+    skill = 1.2 + 0.4 * rng.random(len(names))
+    truth = np.arange(CASES + CONTROLS) < CASES
+    risk = rng.normal(size=truth.size) - 1.2
+    drawn = [_draws(rng) for _ in range(ITERATIONS)]
+    cases = pl.DataFrame(
+        {
+            "case": np.arange(truth.size),
+            "recording": [f"r{i}" for i in range(truth.size)],
+            "subject": [f"s{i}" for i in range(truth.size)],
+            "y_true": truth.astype(np.uint8),
+        }
+    )
 
-    def ours(_: int) -> None:
-        everything(y, p, drawn)
+    def evaluated(place: int) -> Frames:
+        return evaluate_pipeline(
+            tables[place],
+            cases,
+            pipeline="__".join(names[place].values()),
+            methods=names[place],
+            oracle=False,
+            synthetic=True,
+            seed=SEED,
+            flagged=set(),
+        )
+
+    # distinct predictions for four pipelines; the others are these with noise of their own, which costs as much
+    tables = {place: _bootstrap(rng, truth, risk + skill[place] * truth, drawn) for place in range(4)}
 
     def loop(_: int) -> None:
-        for row in p:
-            known = ~np.isnan(row)
-            roc_auc_score(y[known], row[known])
+        for row in tables[0].select("y_true", "y_prob").iter_rows():
+            roc_auc_score(*row)
 
-    times = interleave(REPEATS, clock=time.process_time, ours=ours, loop=loop)
+    times = interleave(REPEATS, clock=time.process_time, ours=lambda i: evaluated(i % 4), loop=loop)
     peer = f"scikit-learn's AUROC of {ITERATIONS} iterations alone: {1000 * times.fastest('loop'):.0f} ms"
-    yield Result("every metric of one pipeline", 1000 * times.fastest("ours"), ONE_GOAL_MS, "ms", peer)
+    yield Result("all tables of one pipeline", 1000 * times.fastest("ours"), ONE_GOAL_MS, "ms", peer)
 
-    kernels, seconds = _kernels(np.random.default_rng(SEED), y), []
-    for _ in range(3):
+    some = [evaluated(place) for place in range(4)]
+    shards = [_renamed(some[place % 4], methods) for place, methods in enumerate(names)]
+    pipelines = [Pipeline("__".join(methods.values()), methods, oracle=False) for methods in names]
+    scores = {
+        pipeline.name: _shifted(shard["pair_scores"], rng) for pipeline, shard in zip(pipelines, shards, strict=True)
+    }
+    compared: list[Frames] = []
+    seconds = _fastest(lambda: compared.append(compare_pipelines(pipelines, scores, seed=SEED)))
+    yield Result(f"comparing {len(names)} pipelines", seconds, ALL_GOAL_S, "s", "none that does this")
+
+    with TemporaryDirectory() as folder:
+        seconds = _fastest(lambda: _database(Path(folder) / "results.duckdb", shards, compared[0]))
+        yield Result(f"database of {len(names)} pipelines", seconds, ALL_GOAL_S, "s", "none that does this")
+
+
+def _database(path: Path, shards: list[Frames], compared: Mapping[str, pl.DataFrame]) -> None:
+    """What the assets of results do: rows of all pipelines under each other, the study's own tables, in one file."""
+    tables = {table.name: pl.concat([shard[table.name] for shard in shards]) for table in schemas.EVALUATION_TABLES}
+    published = dict.fromkeys(tables["essential_metrics"]["pipeline"], "run")
+    build(path, {**tables, **compared}, study="bench", published=published, missing=())
+
+
+def _fastest(work: Callable[[], object], repeats: int = 3) -> float:
+    """CPU seconds."""
+    seconds = []
+    for _ in range(repeats):
         started = time.process_time()
-        compare(kernels, y)
+        work()
         seconds.append(time.process_time() - started)
-    yield Result(f"comparing {PIPELINES} pipelines", min(seconds), ALL_GOAL_S, "s", "none that does this")
+    return min(seconds)
 
 
-def everything(y: NDArray[np.bool_], p: NDArray[np.float32], drawn: NDArray[np.float64]) -> None:
-    """y (n,), p (B, n) with NaN in bag, drawn (B, n): what the tables of one pipeline are made of."""
-    known = ~np.isnan(p)
-    mean = np.nansum(p, axis=0, dtype=np.float64) / known.sum(axis=0)
-    weights = recording_weights(np.arange(y.size), RESAMPLES, SEED)
-    mean_auroc(y, p, None, drawn)
-    brier_rows(y, p, known)
-    auroc_estimate(y, mean)
-    ranking(y, mean, weights)
-    roc_curve(y, mean)
-    for metric in (calibration_slope, calibration_in_the_large, observed_expected, calibration_curve):
-        metric(y, mean)
-    smooth_calibration(y, mean, weights[: 1 + CURVE_RESAMPLES])
-    calibration_error(y, mean, weights)
-    for score in (brier_estimate, scaled_brier_estimate, brier_parts, utility, distributions, histogram):
-        score(y, mean)
-    for threshold in THRESHOLDS:
-        screening(decisions(y, mean, threshold))
-    confidence = distance_from_threshold(mean)
-    risk_coverage(y, mean, confidence)
-    retention(y, mean, confidence, threshold=0.15)
+def _draws(rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One stratified bag: recordings that train, and those that were not drawn."""
+    train = np.concatenate([rng.integers(0, CASES, CASES), CASES + rng.integers(0, CONTROLS, CONTROLS)])
+    return train, np.setdiff1d(np.arange(CASES + CONTROLS), train)
 
 
-def compare(kernels: NDArray[np.float64], y: NDArray[np.bool_]) -> Shared:
-    """The corrected winner, ranks, and every pipeline against the first by DeLong and by bootstrap."""
-    scores = shared_auroc(kernels, y, resamples=RESAMPLES, seed=SEED)
-    corrected_winner(scores)
-    ranks(scores)
-    pairs = against(0, len(kernels))
-    paired_delong(kernels, y, pairs)
-    paired_bootstrap(scores.drawn, pairs)
-    return scores
+def _bootstrap(
+    rng: np.random.Generator,
+    truth: NDArray[np.bool_],
+    risk: NDArray[np.float64],
+    drawn: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
+) -> pl.DataFrame:
+    """`schemas.BOOTSTRAP_RESULTS` of a model whose logits vary by 0.4 from bag to bag."""
+    p = [(1 / (1 + np.exp(-risk[test] - 0.4 * rng.normal(size=test.size)))).astype(np.float32) for _, test in drawn]
+    y = [truth[test].astype(np.uint8) for _, test in drawn]
+    return pl.DataFrame(
+        {
+            "iteration": np.arange(len(drawn)),
+            "train_indices": pl.Series([train.tolist() for train, _ in drawn], dtype=pl.List(pl.UInt16)),
+            "test_indices": pl.Series([test.tolist() for _, test in drawn], dtype=pl.List(pl.UInt16)),
+            "y_true": pl.Series(y, dtype=pl.List(pl.UInt8)),
+            "y_prob": pl.Series(p, dtype=pl.List(pl.Float32)),
+            "auroc": [roc_auc_score(*pair) for pair in zip(y, p, strict=True)],
+            "brier": [brier_score_loss(*pair) for pair in zip(y, p, strict=True)],
+        }
+    )
 
 
-def _out_of_bag(rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float64]]:
-    y = np.arange(CASES + CONTROLS) < CASES
-    drawn = np.hstack([rng.multinomial(m, np.full(m, 1 / m), size=ITERATIONS) for m in (CASES, CONTROLS)])
-    risk = rng.normal(size=y.size) + 1.5 * y - 1.2
-    p = 1 / (1 + np.exp(-risk - 0.4 * rng.normal(size=drawn.shape)))
-    return y, np.where(drawn == 0, p, np.nan).astype(np.float32), drawn.astype(np.float64)
+def _renamed(shard: Frames, methods: Mapping[str, str]) -> Frames:
+    """A pipeline's tables under another name."""
+    new = {"pipeline": "__".join(methods.values()), **methods}
+    return {
+        name: frame.with_columns(pl.lit(text).alias(column) for column, text in new.items() if column in frame.columns)
+        for name, frame in shard.items()
+    }
 
 
-def _kernels(rng: np.random.Generator, y: NDArray[np.bool_]) -> NDArray[np.float64]:
-    scores = rng.normal(size=y.size) + 0.7 * rng.normal(size=(PIPELINES, y.size)) + 1.6 * y
-    kernels: NDArray[np.float64] = (scores[:, y, None] > scores[:, None, ~y]).astype(np.float64)
-    return kernels
+def _shifted(scores: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """Other predictions and wins, near those given: pipelines that are exactly alike would be compared faster."""
+    wins = scores["wins"].explode().drop_nulls().to_numpy()
+    moved = iter(np.clip(wins + 0.1 * rng.normal(size=wins.size), 0, 1).astype(np.float32).reshape(CASES, CONTROLS))
+    lists = [next(moved) if case else np.empty(0, np.float32) for case in scores["y_true"]]
+    p = np.clip(scores["y_prob"].to_numpy() + 0.05 * rng.normal(size=len(lists)), 0.001, 0.999)
+    return scores.with_columns(
+        pl.Series("wins", lists, dtype=pl.List(pl.Float32)),
+        pl.Series("y_prob", p),
+    )
