@@ -27,8 +27,22 @@ if TYPE_CHECKING:
 
     from plr_assets.recordings.table import Recordings
 
-RELIABILITY_TABLES = ("stability", "feature_importance")
-PIPELINE_TABLES = ("essential_metrics", "roc_curves", "calibration_curves", "dca_curves", "probability_distributions")
+# Tables of `evaluation` on the page of a pipeline and on that of what its numbers stand on, and those of
+# `internal_validation` that the latter may have. `figures.pipeline` says which it needs; it loads NumPy, and is not
+# imported here.
+PIPELINE_TABLES = (
+    "essential_metrics",
+    "roc_curves",
+    "calibration_curves",
+    "dca_curves",
+    "probability_distributions",
+    "supplementary_metrics",
+    "calibration_smooth",
+    "pr_curves",
+    "classification_at_thresholds",
+)
+RELIABILITY_TABLES = ("classification_at_thresholds", "retention_metrics")
+FITTED_AGAIN_TABLES = ("stability", "feature_importance")
 
 
 @stage_asset(
@@ -201,8 +215,8 @@ def signal_figures(task: Task) -> Product:
     keys=lambda grid: grid.pipelines,
     axes=AXES,
     reads=[
-        *(reads(evaluation, table) for table in PIPELINE_TABLES),
-        *(reads(internal_validation, table, required=False) for table in RELIABILITY_TABLES),
+        *(reads(evaluation, table) for table in dict.fromkeys((*PIPELINE_TABLES, *RELIABILITY_TABLES))),
+        *(reads(internal_validation, table, required=False) for table in FITTED_AGAIN_TABLES),
     ],
     configuration=configuration,
     exports={"figure": "figures/pipelines"},
@@ -210,20 +224,27 @@ def signal_figures(task: Task) -> Product:
     kinds=("matplotlib", "mlflow"),
 )
 def pipeline_figures(task: Task) -> Product:
-    """One pipeline: ROC curve, calibration, decision curve and predictions by class on one page, on another what its
-    numbers stand on: stability of predictions, importance of features. The second is drawn where it is published.
+    """One pipeline: ROC curve, calibration, decision curve, predictions by class, precision and recall, decisions at
+    10 % on one page. On another what its numbers stand on: screening of 1000 people, setting the unsure aside, and
+    stability of predictions and importance of features where they are published.
     """
     from plr_assets.figures.pipeline import draw_pipeline, draw_reliability
     from plr_assets.figures.style import load_figures_config
 
     tables = {name: task.table("evaluation", name) for name in PIPELINE_TABLES}
+    reliability = {name: task.table("evaluation", name) for name in RELIABILITY_TABLES}
+    reliability |= {
+        name: task.table("internal_validation", name) for name in FITTED_AGAIN_TABLES if _is_there(task, name)
+    }
     style = load_figures_config().style
     look: dict[str, Any] = {"title": named(task), "synthetic": task.study.synthetic, "style": style}
-    drawn: dict[str, tuple[Any, Figure]] = {str(task.key): (tables, draw_pipeline(tables, **look))}
-    further = {name: task.table("internal_validation", name) for name in RELIABILITY_TABLES if _is_there(task, name)}
-    if further:
-        drawn[f"{task.key}__reliability"] = (further, draw_reliability(further, **look))
-    return products(task, drawn)
+    return products(
+        task,
+        {
+            str(task.key): (tables, draw_pipeline(tables, **look)),
+            f"{task.key}__reliability": (reliability, draw_reliability(reliability, **look)),
+        },
+    )
 
 
 def _is_there(task: Task, table: str) -> bool:

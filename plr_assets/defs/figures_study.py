@@ -1,7 +1,8 @@
 """Assets that draw a whole study: pipelines beside each other, the quality of each stage, cost against performance.
 
 Belongs here: the declarations, and which figures a study has. Does not belong here: drawing (`figures`), or a number:
-figures draw published tables. Copies for people lie in `data/<study>/figures/study/`.
+figures draw published tables; nor ranks and differences (`figures_ranking`). Copies for people lie in
+`data/<study>/figures/study/`.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
-_PLACE = {"figure": "figures/study"}
+PLACE = {"figure": "figures/study"}
 Draw = Callable[..., "Figure"]
 Drawn = dict[str, tuple[Any, "Figure"]]
 
 
-def _drawer(task: Task, *, coloured: bool = True) -> Callable[..., Figure]:
+def drawer(task: Task, *, coloured: bool = True) -> Callable[..., Figure]:
     """Draws with this study's names, colours and title; `figure` is its entry in configs/figures.yaml."""
     from plr_assets.figures.style import load_figures_config
 
@@ -54,7 +55,7 @@ def _drawer(task: Task, *, coloured: bool = True) -> Callable[..., Figure]:
     reads=[reads(essential_metrics)],
     settings=("title",),
     configuration=configuration,
-    exports=_PLACE,
+    exports=PLACE,
     offered=labelled,
     kinds=("matplotlib", "mlflow"),
 )
@@ -72,7 +73,7 @@ def study_figures(task: Task) -> Product:
     )
     from plr_assets.figures.study import draw_auroc_heatmap
 
-    metrics, draw = task.table("essential_metrics"), _drawer(task)
+    metrics, draw = task.table("essential_metrics"), drawer(task)
     drawn: Drawn = {}
     for (featurization,), rows in metrics.group_by("featurization", maintain_order=True):
         figure = draw(draw_auroc_heatmap, "auroc_heatmap", rows, detail=f", {featurization}")
@@ -90,7 +91,7 @@ def study_figures(task: Task) -> Product:
     reads=[reads(outlier_metrics), reads(imputation_metrics), reads(imputation_comparisons)],
     settings=("title",),
     configuration=configuration,
-    exports=_PLACE,
+    exports=PLACE,
     offered=lambda study: study.has_ground_truth,
     kinds=("matplotlib", "mlflow"),
 )
@@ -101,7 +102,7 @@ def method_figures(task: Task) -> Product:
     """
     from plr_assets.figures.quality import draw_detection_quality, draw_imputation_differences, draw_imputation_matrix
 
-    draw, drawn = _drawer(task), {}
+    draw, drawn = drawer(task), {}
     errors = task.table("imputation_metrics")
     for name, function, table, rows in (
         ("detection_quality", draw_detection_quality, task.table("outlier_metrics"), {"stratum": "all"}),
@@ -126,7 +127,7 @@ def method_figures(task: Task) -> Product:
     reads=[reads(essential_metrics), reads(pipeline_costs)],
     settings=("title",),
     configuration=configuration,
-    exports=_PLACE,
+    exports=PLACE,
     offered=labelled,
     kinds=("matplotlib", "mlflow"),
 )
@@ -138,7 +139,7 @@ def cost_figures(task: Task) -> Product:
     from plr_assets.figures.costs import draw_costs
 
     metrics, costs = task.table("essential_metrics"), task.table("pipeline_costs")
-    figure = _drawer(task)(draw_costs, "costs", metrics, costs)
+    figure = drawer(task)(draw_costs, "costs", metrics, costs)
     return products(task, {"costs": ({"essential_metrics": metrics, "pipeline_costs": costs}, figure)})
 
 
@@ -152,7 +153,7 @@ def cost_figures(task: Task) -> Product:
     ],
     settings=("title",),
     configuration=configuration,
-    exports=_PLACE,
+    exports=PLACE,
     offered=labelled,
     kinds=("matplotlib", "mlflow"),
 )
@@ -163,7 +164,7 @@ def validation_figures(task: Task) -> Product:
     """
     from plr_assets.figures.validation import draw_confounders, draw_like_age, draw_optimism
 
-    metrics, draw = task.table("essential_metrics"), _drawer(task, coloured=False)
+    metrics, draw = task.table("essential_metrics"), drawer(task, coloured=False)
     drawn: Drawn = {}
     for name, function, table, column in (
         ("confounders", draw_confounders, task.table("confounders"), "auroc"),

@@ -1,5 +1,5 @@
-"""Further panels of a pipeline's pages, for tables that a study may have: precision and recall, decisions, selective
-prediction, stability, importance of features.
+"""Panels of a pipeline's pages beyond its four curves: precision and recall, decisions, selective prediction,
+stability, importance of features; and the intervals that are laid over curves.
 
 Belongs here: one function a panel, each of the rows of one pipeline. Does not belong here: the pages (`pipeline`), or
 any number that is not in the table.
@@ -7,7 +7,7 @@ any number that is not in the table.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -30,19 +30,45 @@ def ends_of(frame: pl.DataFrame, column: str) -> tuple[Values, Values] | None:
     return None
 
 
-def draw_band(axes: Axes, x: Values, frame: pl.DataFrame, column: str, style: Style, **look: Any) -> None:
-    """The 95 % band of a curve, where the table has one."""
-    if (ends := ends_of(frame, column)) is not None:
-        axes.fill_between(x, *ends, color=style.model, alpha=0.18, linewidth=0, zorder=1, **look)
+def draw_smooth_calibration(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
+    """The flexible calibration curve with its band: `predicted`, `observed` of `calibration_smooth`. Where no curve
+    could be fitted there is none."""
+    rows = curve.sort("point").filter(pl.col("observed").is_not_null())
+    x = numbers(rows, "predicted")
+    if (ends := ends_of(rows, "observed")) is not None:
+        axes.fill_between(x, *ends, color=style.model, alpha=0.18, linewidth=0, zorder=1)
+    axes.plot(x, numbers(rows, "observed"), color=style.model, zorder=2)
 
 
-def draw_precision_recall(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
-    """`recall`, `precision` of `pr_curves`, in the order of `point`."""
-    require_rows(curve, "pr_curves", ["point", "recall", "precision"])
+def at_thresholds(supplementary: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """`threshold`, `value`, `lower`, `upper` of a metric that `supplementary_metrics` has at thresholds, ascending."""
+    name = pl.format(metric + "_{}pct", (100 * pl.col("threshold")).round().cast(pl.Int64))
+    return supplementary.filter(pl.col("metric") == name).sort("threshold")
+
+
+def draw_operating_points(axes: Axes, supplementary: pl.DataFrame, style: Style) -> None:
+    """Sensitivity and specificity at the declared thresholds, with their intervals, on a ROC curve."""
+    rows = at_thresholds(supplementary, "sensitivity").join(
+        at_thresholds(supplementary, "specificity"), on="threshold", suffix="_specificity"
+    )
+    x, y = 1 - numbers(rows, "value_specificity"), numbers(rows, "value")
+    ends = 1 - numbers(rows, "upper_specificity"), 1 - numbers(rows, "lower_specificity")
+    axes.hlines(y, *ends, color=style.ink, linewidth=0.7)
+    axes.vlines(x, numbers(rows, "lower"), numbers(rows, "upper"), color=style.ink, linewidth=0.7)
+    axes.scatter(x, y, s=12, color=style.ink, edgecolor="white", linewidth=0.5, zorder=4)
+    for threshold, across, up in zip(rows["threshold"], x, y, strict=True):
+        if np.isfinite([across, up]).all():
+            axes.annotate(
+                f"{100 * threshold:.0f}", (across, up), (3, -3), textcoords="offset points", va="top",
+                fontsize=style.small_size,
+            )  # fmt: skip
+
+
+def draw_precision_recall(axes: Axes, curve: pl.DataFrame, prevalence: float, style: Style) -> None:
+    """`recall`, `precision` of `pr_curves`, in the order of `point`, above the precision of referring everyone."""
     curve = curve.sort("point")
-    recall = numbers(curve, "recall")
-    draw_band(axes, recall, curve, "precision", style, step="post")
-    axes.plot(recall, numbers(curve, "precision"), color=style.model, drawstyle="steps-post")
+    axes.axhline(prevalence, color=style.muted, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
+    axes.plot(numbers(curve, "recall"), numbers(curve, "precision"), color=style.model, drawstyle="steps-post")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="recall (sensitivity)", ylabel="precision", aspect="equal")
 
 
@@ -87,21 +113,22 @@ def draw_screening(axes: Axes, decisions: pl.DataFrame, style: Style) -> None:
     axes.set_yscale("symlog", linthresh=10)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
     axes.set(xlabel="threshold probability (%)", ylabel="of 1000 people", ylim=(0, 1500))
-    axes.legend(loc="upper right", borderaxespad=0, ncols=3)
+    axes.legend(loc="upper right", borderaxespad=0, ncols=3, handlelength=1.2, columnspacing=1.0)
 
 
 def draw_risk_coverage(axes: Axes, retention: pl.DataFrame, style: Style) -> None:
-    """What is left when the least sure are set aside: AUROC and scaled Brier of `retention_metrics` over `rate`."""
-    require_rows(retention, "retention_metrics", ["rate"])
-    rows = retention.sort("rate")
+    """What is left when the least sure are set aside: AUROC, scaled Brier and errors over `rate`.
+
+    retention   `retention_metrics`, of which `surest` is drawn.
+    """
+    require_rows(retention, "retention_metrics", ["kind", "rate"])
+    rows = retention.filter(kind="surest").sort("rate")
     percent = numbers(rows, "rate") * 100
     drawn = False
     for place, (column, name) in enumerate(
         (("auroc", "AUROC"), ("scaled_brier", "scaled Brier"), ("risk", "wrong decisions"))
     ):
         if column in rows.columns and not np.isnan(numbers(rows, column)).all():
-            if (ends := ends_of(rows, column)) is not None:
-                axes.fill_between(percent, *ends, color=style.series[place], alpha=0.15, linewidth=0)
             axes.plot(percent, numbers(rows, column), color=style.series[place], label=name)
             drawn = True
     if not drawn:
@@ -121,10 +148,10 @@ def draw_instability(axes: Axes, stability: pl.DataFrame, style: Style) -> None:
             color=colour, linewidth=0.6, alpha=0.6, zorder=2 + value, label=name,
         )  # fmt: skip
     axes.set(
-        xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="model for use", ylabel="models without the recording",
+        xlim=(-0.02, 1.02), ylim=(-0.02, 1.14), xlabel="model for use", ylabel="models without the recording",
         aspect="equal",
     )  # fmt: skip
-    axes.legend(loc="upper left", borderaxespad=0.3)
+    axes.legend(loc="upper left", borderaxespad=0, ncols=2)
 
 
 def draw_importance(axes: Axes, importance: pl.DataFrame, style: Style) -> None:
@@ -142,4 +169,4 @@ def draw_importance(axes: Axes, importance: pl.DataFrame, style: Style) -> None:
     rows_page(axes, names, style)
     axes.set_xlabel("AUROC lost when shuffled")
     if (more := importance.height - rows.height) > 0:
-        axes.set_xlabel(f"AUROC lost when shuffled ({more} more features)")
+        axes.set_xlabel(f"AUROC lost when shuffled\n{more} more features lose less")

@@ -13,77 +13,91 @@ import numpy as np
 import polars as pl
 
 from plr_assets.figures.panels import (
-    draw_band,
+    at_thresholds,
     draw_confusion,
     draw_importance,
     draw_instability,
+    draw_operating_points,
     draw_precision_recall,
     draw_risk_coverage,
     draw_screening,
+    draw_smooth_calibration,
 )
 from plr_assets.figures.style import Style, require_origin
+from plr_assets.figures.tables import numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# What every pipeline has. Further panels are drawn of the tables that are there: `FURTHER`.
-TABLES = ("essential_metrics", "roc_curves", "calibration_curves", "dca_curves", "probability_distributions")
-FURTHER = ("pr_curves", "classification_at_thresholds")
-RELIABILITY = ("classification_at_thresholds", "retention_metrics", "stability", "feature_importance")
-# The threshold of the confusion matrix, if the table has it: the reference of virtual clinics (evaluation.md 1.1).
+# Of one pipeline's evaluation.
+TABLES = (
+    "essential_metrics",
+    "roc_curves",
+    "calibration_curves",
+    "dca_curves",
+    "probability_distributions",
+    "supplementary_metrics",
+    "calibration_smooth",
+    "pr_curves",
+    "classification_at_thresholds",
+)
+RELIABILITY = ("classification_at_thresholds", "retention_metrics")
+# Of replicates that are fitted again, where they could be.
+FITTED_AGAIN = ("stability", "feature_importance")
+# The threshold of the confusion matrix: the reference of virtual clinics (evaluation.md 1.1).
 _REFERRAL = 0.1
 
 
 def draw_pipeline(tables: Mapping[str, pl.DataFrame], *, title: str, synthetic: bool, style: Style) -> Figure:
-    """Two panels a row: ROC curve, calibration, decision curve, predictions by class, and those of further tables.
+    """Two panels a row: ROC curve, calibration, decision curve, predictions by class, precision-recall, decisions.
 
-    tables   `TABLES` by name, as `schemas` declares them, the rows of one pipeline each; and any of `FURTHER`.
-    Curves have a band where their table has its ends. Raises ValueError if a table is missing, empty, of another or
-    several pipelines, or of another origin than `synthetic` says.
+    tables   `TABLES` by name, as `schemas` declares them, the rows of one pipeline each.
+    Raises ValueError if a table is missing, empty, of another or several pipelines, or of another origin than
+    `synthetic` says.
     """
     _require_one_pipeline(tables)
-    further = _further(tables)
     require_origin(tables["essential_metrics"]["synthetic"], synthetic)
-    metrics = tables["essential_metrics"].row(0, named=True)
+    metrics, further = tables["essential_metrics"].row(0, named=True), tables["supplementary_metrics"]
+    decisions = tables["classification_at_thresholds"]
+    at = decisions["threshold"][int((decisions["threshold"] - _REFERRAL).abs().arg_min() or 0)]
     with style.applied():
-        rows = 2 + -(-len(further) // 2)
-        figure = style.page(0.3 + 3.2 * rows, title=title, synthetic=synthetic)
-        axes = figure.subplots(rows, 2)
+        figure = style.page(9.9, title=title, synthetic=synthetic)
+        axes = figure.subplots(3, 2)
         _draw_roc(axes[0, 0], tables["roc_curves"], style)
+        draw_operating_points(axes[0, 0], further, style)
         _draw_calibration(axes[0, 1], tables["calibration_curves"], tables["probability_distributions"], style)
-        _draw_decision_curve(axes[1, 0], tables["dca_curves"], style)
+        draw_smooth_calibration(axes[0, 1], tables["calibration_smooth"], style)
+        _draw_decision_curve(axes[1, 0], tables["dca_curves"], at_thresholds(further, "net_benefit"), style)
         _draw_distribution(axes[1, 1], tables["probability_distributions"], style)
+        draw_precision_recall(axes[2, 0], tables["pr_curves"], metrics["prevalence"], style)
         style.dress(axes[0, 0], "A", "Discrimination", _discrimination(metrics))
         style.dress(axes[0, 1], "B", "Calibration", _calibration(metrics))
         style.dress(axes[1, 0], "C", "Clinical utility")
         style.dress(axes[1, 1], "D", "Predictions")
-        _draw_panels(list(axes[2:].flat), further, "EF", style)
+        style.dress(axes[2, 0], "E", "Precision and recall", _average_precision(further))
+        style.dress(axes[2, 1], "F", f"Decisions at {100 * at:.3g} %")
+        draw_confusion(axes[2, 1], decisions.filter(threshold=at), style)
     return figure
 
 
 def draw_reliability(tables: Mapping[str, pl.DataFrame], *, title: str, synthetic: bool, style: Style) -> Figure:
     """What the numbers of one pipeline stand on: screening, setting the unsure aside, stability, features.
 
-    tables   any of `RELIABILITY` by name, the rows of one pipeline each.
-    Raises ValueError if there is none of them, or one is empty or of another or several pipelines.
+    tables   `RELIABILITY` by name, and any of `FITTED_AGAIN`, the rows of one pipeline each.
+    Raises ValueError if a table is missing, empty, or of another or several pipelines.
     """
-    _require_one_pipeline(tables, (), RELIABILITY)
-    panels: list[_Panel] = []
-    decisions = tables.get("classification_at_thresholds")
-    if decisions is not None and "found_per_1000" in decisions.columns:
-        panels.append(("Screening 1000 people", draw_screening, decisions))
-    panels += [
+    _require_one_pipeline(tables, RELIABILITY, FITTED_AGAIN)
+    panels: list[_Panel] = [
         (heading, draw, tables[name])
         for name, heading, draw in (
+            ("classification_at_thresholds", "Screening 1000 people", draw_screening),
             ("retention_metrics", "Setting the unsure aside", draw_risk_coverage),
             ("stability", "Stability of predictions", draw_instability),
             ("feature_importance", "Importance of features", draw_importance),
         )
         if name in tables
     ]
-    if not panels:
-        raise ValueError(f"nothing to draw: there is none of {', '.join(RELIABILITY)}")
     rows = -(-len(panels) // 2)
     with style.applied():
         figure = style.page(0.3 + 3.1 * rows, title=title, synthetic=synthetic)
@@ -97,26 +111,14 @@ _Panel = tuple[str, "Callable[[Axes, pl.DataFrame, Style], None]", pl.DataFrame]
 
 def _draw_panels(axes: Sequence[Axes], panels: Sequence[_Panel], letters: str, style: Style) -> None:
     for letter, panel, (heading, draw, table) in zip(letters, axes, panels, strict=False):
-        draw(panel, table, style)
         style.dress(panel, letter, heading)
+        draw(panel, table, style)
     for panel in axes[len(panels) :]:
         panel.set_axis_off()
 
 
-def _further(tables: Mapping[str, pl.DataFrame]) -> list[_Panel]:
-    """The panels beyond the four that every pipeline has: heading, how it is drawn, of what."""
-    found: list[_Panel] = []
-    if "pr_curves" in tables:
-        found.append(("Precision and recall", draw_precision_recall, tables["pr_curves"]))
-    if (decisions := tables.get("classification_at_thresholds")) is not None:
-        thresholds = decisions["threshold"]
-        at = thresholds[int((thresholds - _REFERRAL).abs().arg_min() or 0)]
-        found.append((f"Decisions at {100 * at:.3g} %", draw_confusion, decisions.filter(threshold=at)))
-    return found
-
-
 def _require_one_pipeline(
-    tables: Mapping[str, pl.DataFrame], required: Sequence[str] = TABLES, optional: Sequence[str] = FURTHER
+    tables: Mapping[str, pl.DataFrame], required: Sequence[str] = TABLES, optional: Sequence[str] = ()
 ) -> None:
     pipelines = set()
     for name in (*required, *(name for name in optional if name in tables)):
@@ -140,8 +142,14 @@ def _discrimination(metrics: Mapping[str, Any]) -> list[str]:
     return [
         f"AUROC  {_with_interval(metrics, 'auroc')}  one model",
         f"AUROC  {_with_interval(metrics, 'auroc_bagged')}  averaged prediction",
-        "curve: averaged prediction; 95 % intervals",
+        "curve, thresholds (%): averaged prediction; 95 % intervals",
     ]
+
+
+def _average_precision(supplementary: pl.DataFrame) -> list[str]:
+    """The area as a line below the heading; none where the table lacks it."""
+    rows = supplementary.filter(metric="aupr").select(aupr="value", aupr_ci_lower="lower", aupr_ci_upper="upper")
+    return [f"area  {_with_interval(row, 'aupr')}  averaged prediction" for row in rows.iter_rows(named=True)]
 
 
 def _calibration(metrics: Mapping[str, Any]) -> list[str]:
@@ -163,7 +171,6 @@ def _unit_square(axes: Axes, xlabel: str, ylabel: str, style: Style) -> None:
 def _draw_roc(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
     curve = curve.sort("point")
     _unit_square(axes, "1 \u2212 specificity", "sensitivity", style)
-    draw_band(axes, curve["false_positive_rate"].to_numpy(), curve, "true_positive_rate", style)
     axes.plot(curve["false_positive_rate"].to_numpy(), curve["true_positive_rate"].to_numpy(), color=style.model)
 
 
@@ -187,18 +194,22 @@ def _draw_calibration(axes: Axes, curve: pl.DataFrame, histogram: pl.DataFrame, 
     axes.set_ylim(foot - tall - 0.02, 1.02)
 
 
-def _draw_decision_curve(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
+def _draw_decision_curve(axes: Axes, curve: pl.DataFrame, declared: pl.DataFrame, style: Style) -> None:
+    """The curve, and at declared thresholds (`threshold`, `lower`, `upper`) the interval of its net benefit."""
     curve = curve.sort("threshold")
     percent = curve["threshold"].to_numpy() * 100
     model, everyone = curve["net_benefit_model"].to_numpy(), curve["net_benefit_all"].to_numpy()
-    draw_band(axes, percent, curve, "net_benefit_model", style)
+    where = numbers(declared, "threshold") * 100
+    lower, upper = numbers(declared, "lower"), numbers(declared, "upper")
+    axes.vlines(where, lower, upper, color=style.model, linewidth=1.0, zorder=2)
     axes.plot(percent, curve["net_benefit_none"].to_numpy(), color=style.muted, linewidth=0.8, label="refer no one")
     axes.plot(percent, everyone, color=style.muted, linewidth=0.8, linestyle=(0, (4, 2)), label="refer everyone")
     axes.plot(percent, model, color=style.model, label="refer by the model")
     # Referring everyone falls far below 0; the window shows its beginning and all of the model.
-    top = max(model.max(), everyone.max(), 0.02)
-    axes.set(xlabel="threshold probability (%)", ylabel="net benefit", xlim=(0, percent[-1]))
-    axes.set_ylim(min(model.min(), -0.2 * top) - 0.02 * top, 1.3 * top)  # a quarter of headroom for the legend
+    top = float(np.nanmax([*model, *everyone, *upper, 0.02]))
+    least = float(np.nanmin([*model, *lower, -0.2 * top]))
+    axes.set(xlabel="threshold probability (%)", ylabel="net benefit", xlim=(0, percent[-1] + 1))
+    axes.set_ylim(least - 0.02 * top, 1.3 * top)  # a quarter of headroom for the legend
     axes.legend(loc="upper right", reverse=True, borderaxespad=0)
 
 

@@ -1,7 +1,7 @@
-"""What differences between methods amount to: ranks, shares of variance, paired comparisons.
+"""Which is best, and how sure that is: the winner less what choosing it adds, ranks of pipelines and of methods.
 
-Belongs here: drawing `method_ranks`, `variance_decomposition` and `comparisons`. Does not belong here: a test, a rank
-or an interval: all are read.
+Belongs here: drawing `winner`, `pipeline_ranks` and `method_ranks`. Does not belong here: a rank, a group or an
+interval: all are read; nor differences and their shares (`differences`).
 """
 
 from __future__ import annotations
@@ -17,53 +17,190 @@ from plr_assets.figures.panels import ends_of
 from plr_assets.figures.style import Style
 from plr_assets.figures.tables import (
     AXIS_TITLES,
+    DAGGER,
+    MOST,
+    ORACLE_NOTE,
     Names,
     colour_of,
     intervals,
     note_below,
     numbers,
+    pipeline_name,
+    pipeline_names,
+    present,
+    require_pipelines,
     require_rows,
     rows_page,
+    with_methods,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST = 40  # rows of a page
+METRICS: Mapping[str, str] = {
+    "auroc": "AUROC",
+    "brier": "Brier score (lower is better)",
+    "net_benefit_15pct": "Net benefit at 15 %",
+}
+_MOST_ORACLES = 8  # of a page of ranks
+
+
+def draw_winner(
+    winner: pl.DataFrame,
+    pipeline_ranks: pl.DataFrame,
+    essential_metrics: pl.DataFrame,
+    *,
+    display: Names,
+    synthetic: bool,
+    style: Style,
+    title: str,
+) -> Figure:
+    """The best pipeline by each metric: its score, what is left of it less what choosing adds, the best oracle apart.
+
+    winner              `schemas.WINNER`; a metric without a winner has no panel.
+    pipeline_ranks      `schemas.PIPELINE_RANKS`, for the scores of oracles.
+    essential_metrics   `schemas.ESSENTIAL_METRICS`, for the names of methods.
+    Raises ValueError if no metric has a winner, or the origin is another.
+    """
+    require_rows(winner, "winner", ["metric", "pipeline", "apparent", "corrected", "probability_best", "n_pipelines"])
+    require_pipelines(essential_metrics, synthetic)
+    shown = winner.filter(pl.col("pipeline").is_not_null())
+    if shown.is_empty():
+        raise ValueError("nothing to draw: winner names no pipeline")
+    with style.applied():
+        figure = style.page(0.8 + 1.2 * shown.height, title=title, synthetic=synthetic, width_in=min(style.width_in, 6))
+        panels = figure.subplots(shown.height, 1, squeeze=False)[:, 0]
+        for axes, row in zip(panels, shown.iter_rows(named=True), strict=True):
+            metric = METRICS.get(row["metric"], row["metric"])
+            (of,) = essential_metrics.filter(pipeline=row["pipeline"]).iter_rows(named=True)
+            ends = np.array([row["corrected_lower"]], dtype=float), np.array([row["corrected_upper"]], dtype=float)
+            corrected = np.array([row["corrected"]], dtype=float)
+            intervals(axes, corrected, ends, np.array([0.0]), color=style.model, size=5.0)
+            axes.scatter([row["apparent"]], [1], s=22, facecolor="white", edgecolor=style.model, linewidth=1, zorder=4)
+            names = ["less what choosing adds", "as it was chosen"]
+            if (oracle := _best_oracle(pipeline_ranks, row["metric"])) is not None:
+                axes.scatter([oracle], [2], s=22, marker="D", facecolor="white", edgecolor=style.ink, linewidth=0.8)
+                names.append(f"best oracle {DAGGER}")
+            style.dress(axes, "", metric, [pipeline_name(of, display), _support(row)])
+            rows_page(axes, names, style)
+            axes.margins(x=0.08)
+        notes = ["line: 95 % interval of what choosing like this yields"]
+        note_below(figure, [*notes, *([ORACLE_NOTE] if essential_metrics["oracle"].any() else [])], style)
+    return figure
+
+
+def _support(row: Mapping[str, object]) -> str:
+    if row["probability_best"] is None:
+        return f"of {row['n_pipelines']}"
+    return f"best of {row['n_pipelines']} in {100 * float(str(row['probability_best'])):.0f} % of resamples of subjects"
+
+
+def _best_oracle(pipeline_ranks: pl.DataFrame, metric: str) -> float | None:
+    """The best score of an oracle: the least Brier score, the largest of others. None without oracles."""
+    scores = pipeline_ranks.filter(pl.col("oracle"), pl.col("metric") == metric)["score"].drop_nulls()
+    best = scores.sort(descending=metric != "brier").head(1).to_list()
+    return float(best[0]) if best else None
+
+
+def draw_pipeline_ranks(
+    pipeline_ranks: pl.DataFrame,
+    essential_metrics: pl.DataFrame,
+    *,
+    display: Names,
+    synthetic: bool,
+    style: Style,
+    title: str,
+) -> Figure:
+    """AUROC of the best pipelines, their rank with its interval, how often each is the best; below, oracles unranked.
+
+    pipeline_ranks      `schemas.PIPELINE_RANKS`; the rows of AUROC are drawn.
+    essential_metrics   `schemas.ESSENTIAL_METRICS`, for the names of methods.
+    Raises ValueError if there is no row of AUROC, or the origin is another.
+    """
+    require_rows(pipeline_ranks, "pipeline_ranks", ["pipeline", "metric", "score", "rank", "probability_best"])
+    own = pipeline_ranks.drop("oracle", strict=False).filter(pl.col("metric") == "auroc")
+    every = with_methods(own, essential_metrics, synthetic)
+    ranked = every.filter(~pl.col("oracle")).sort(["rank", "pipeline"], nulls_last=True)
+    apart = every.filter(pl.col("oracle")).sort(["score", "pipeline"], descending=[True, False]).head(_MOST_ORACLES)
+    n_ranked = ranked.height
+    ranked = ranked.head(MOST - apart.height)
+    rows = pl.concat([ranked, apart])
+    place, first_apart = np.arange(rows.height, dtype=np.float64), ranked.height
+    with style.applied():
+        figure = style.page(1.4 + ROW_IN * rows.height, title=title, synthetic=synthetic)
+        score, rank, best = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1.2, 1.2, 0.8]})
+        oracle = rows["oracle"].to_numpy()
+        value = numbers(rows, "score")
+        score.scatter(value[~oracle], place[~oracle], s=14, color=style.model, zorder=3)
+        score.scatter(
+            value[oracle], place[oracle], s=14, facecolor="white", edgecolor=style.ink, linewidth=0.8, zorder=3
+        )
+        ends = ends_of(rows, "rank") or (numbers(rows, "rank"), numbers(rows, "rank"))
+        intervals(rank, numbers(rows, "rank"), ends, place, color=style.model)
+        best.barh(place, numbers(rows, "probability_best") * 100, height=0.6, color=style.model, zorder=2)
+        names = pipeline_names(rows, display)
+        for axes, heading in ((score, "AUROC over pairs"), (rank, "Rank"), (best, "Best")):
+            style.dress(axes, "", heading)
+            rows_page(axes, names, style, named=axes is score)
+            if 0 < first_apart < rows.height:
+                axes.axhline(first_apart - 0.5, color=style.muted, linewidth=0.7)
+        rank.set_xlabel(f"of {n_ranked}")
+        rank.set_xlim(left=0)
+        best.set_xlabel("% of resamples")
+        best.set_xlim(left=0)
+        notes = ["rank: 1 is best; lines and right panel: 95 % interval and share over resamples of the subjects"]
+        notes += [f"the {ranked.height} best of {n_ranked} pipelines"] * (ranked.height < n_ranked)
+        if (oracles := int(every["oracle"].sum())) > 0:
+            notes.append(ORACLE_NOTE + (f"; the best {apart.height} of {oracles}" if apart.height < oracles else ""))
+        note_below(figure, notes, style)
+    return figure
 
 
 def draw_critical_difference(
     method_ranks: pl.DataFrame, *, display: Names, categories: Names, synthetic: bool, style: Style, title: str
 ) -> Figure:
-    """Mean ranks of the methods of each axis (1 is best), and bars that join methods no further apart than can be told.
+    """Mean ranks of the methods of each stage (1 is best), and bars that join methods that share a group.
 
-    method_ranks   `axis`, `method`, `mean_rank`, its interval if there is one, `critical_difference`; a row a method.
-    A bar joins methods, neighbours by rank, that differ by no more than the critical difference; it is as long as can
-    be. Raises ValueError if there is no row, a method has no name, or an axis has several critical differences.
+    method_ranks   `schemas.METHOD_RANKS`; a stage without a rank is named in a note.
+    Raises ValueError if no method has a rank, or one has no name.
     """
-    require_rows(method_ranks, "method_ranks", ["axis", "method", "mean_rank", "critical_difference"])
-    shown = [axis for axis in AXIS_TITLES if axis in set(method_ranks["axis"])]
-    heights = [method_ranks.filter(axis=axis).height * ROW_IN + 0.55 for axis in shown]
+    require_rows(method_ranks, "method_ranks", ["axis", "method", "mean_rank", "critical_difference", "groups"])
+    there = method_ranks.filter(pl.col("mean_rank").is_not_null())
+    if there.is_empty():
+        raise ValueError("nothing to draw: no method has a rank")
+    shown = [axis for axis in AXIS_TITLES if axis in set(there["axis"])]
+    heights = [there.filter(axis=axis).height * ROW_IN + 0.7 for axis in shown]
     with style.applied():
         figure = style.page(0.9 + sum(heights), title=title, synthetic=synthetic, width_in=min(style.width_in, 6.0))
         panels = figure.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
         for panel, axis in zip(panels, shown, strict=True):
-            rows = method_ranks.filter(axis=axis).sort(["mean_rank", "method"])
-            if unknown := sorted(set(rows["method"]) - set(display[axis])):
-                raise ValueError(f"no display name for {axis} {unknown}")
+            rows = there.filter(axis=axis).sort(["mean_rank", "method"])
+            present(rows, axis, display, "method")
+            style.dress(panel, "", AXIS_TITLES[axis], [_test_of(rows.row(0, named=True))])
             _draw_ranks(panel, rows, [display[axis][m] for m in rows["method"]], categories[axis], style)
-            style.dress(panel, "", AXIS_TITLES[axis])
-        panels[-1].set_xlabel("mean rank (1 is best)")
+        panels[-1].set_xlabel("mean rank by AUROC (1 is best), 95 % interval over resamples of subjects")
         figure.set_layout_engine("constrained", rect=(0, 0, 0.94, 1))  # the bars stand on the right of the panels
-        note_below(figure, ["bars on the right join methods whose ranks differ by less than can be told (5 %)"], style)
+        notes = ["bars on the right join methods whose mean ranks differ by less than the critical difference (5 %)"]
+        without = [AXIS_TITLES[axis] for axis in AXIS_TITLES if axis in set(method_ranks["axis"]) - set(shown)]
+        if without:
+            notes.append(f"{', '.join(without)}: no combination of the other stages' methods has all methods")
+        note_below(figure, notes, style)
     return figure
+
+
+def _test_of(row: Mapping[str, object]) -> str:
+    """`40 combinations, critical difference 0.52, Friedman p = 0.004`."""
+    parts = [f"{row['blocks']} combinations with all of them"] if row.get("blocks") is not None else []
+    if row["critical_difference"] is not None:
+        parts.append(f"critical difference {float(str(row['critical_difference'])):.2f}")
+    if (p := row.get("p_friedman")) is not None:
+        parts.append("Friedman p < 0.001" if float(str(p)) < 0.001 else f"Friedman p = {float(str(p)):.3f}")
+    return ", ".join(parts)
 
 
 def _draw_ranks(axes: Axes, rows: pl.DataFrame, names: list[str], categories: Mapping[str, str], style: Style) -> None:
     rank, place = numbers(rows, "mean_rank"), np.arange(rows.height, dtype=np.float64)
-    if rows["critical_difference"].n_unique() != 1:
-        raise ValueError("methods of one axis have one critical difference")
     colours = [colour_of(categories[method], style) for method in rows["method"]]
     ends = ends_of(rows, "mean_rank")
     for index, colour in enumerate(colours):
@@ -73,95 +210,10 @@ def _draw_ranks(axes: Axes, rows: pl.DataFrame, names: list[str], categories: Ma
     rows_page(axes, names, style, colours)
     widest = float(np.nanmax(rank if ends is None else np.maximum(rank, np.nan_to_num(ends[1], nan=0))))
     axes.set_xlim(0.8, widest + 0.3)
-    apart = rows["critical_difference"][0]
-    if apart is None:
-        return
-    for level, (first, last) in enumerate(_joined(rank, float(apart))):
+    letters = [set(groups or "") for groups in rows["groups"]]
+    for level, letter in enumerate(sorted(set().union(*letters))):
+        members = [row for row, own in enumerate(letters) if letter in own]
         axes.plot(
-            [1.012 + 0.014 * level] * 2, [first - 0.25, last + 0.25], color=style.ink, linewidth=1.8,
+            [1.012 + 0.014 * level] * 2, [members[0] - 0.25, members[-1] + 0.25], color=style.ink, linewidth=1.8,
             solid_capstyle="butt", transform=axes.get_yaxis_transform(), clip_on=False,
         )  # fmt: skip
-
-
-def _joined(rank: np.ndarray[tuple[int], np.dtype[np.float64]], apart: float) -> list[tuple[int, int]]:
-    """First and last of each run of sorted ranks within `apart`, of two or more, none inside another."""
-    runs: list[tuple[int, int]] = []
-    for first in range(rank.size):
-        last = int(np.searchsorted(rank, rank[first] + apart, side="right")) - 1
-        if last > first and (not runs or last > runs[-1][1]):
-            runs.append((first, last))
-    return runs
-
-
-def draw_variance_decomposition(
-    variance_decomposition: pl.DataFrame, *, synthetic: bool, style: Style, title: str
-) -> Figure:
-    """The share of AUROC's variance between pipelines that each stage explains, with intervals.
-
-    variance_decomposition   `term`, `eta_squared` and its interval; a row a term, drawn in its order. `model` groups
-                             rows into panels where the table has it.
-    Raises ValueError if there is no row, or no share.
-    """
-    require_rows(variance_decomposition, "variance_decomposition", ["term", "eta_squared"])
-    if variance_decomposition["eta_squared"].is_null().all():
-        raise ValueError("nothing to draw: variance_decomposition has no share")
-    groups = (
-        [(str(key), rows) for (key,), rows in variance_decomposition.group_by("model", maintain_order=True)]
-        if "model" in variance_decomposition.columns
-        else [("", variance_decomposition)]
-    )
-    heights = [rows.height * 0.26 + 0.35 for _, rows in groups]
-    with style.applied():
-        figure = style.page(0.9 + sum(heights), title=title, synthetic=synthetic, width_in=min(style.width_in, 5.0))
-        panels = figure.subplots(len(groups), 1, squeeze=False, sharex=True, gridspec_kw={"height_ratios": heights})[
-            :, 0
-        ]
-        for panel, (name, rows) in zip(panels, groups, strict=True):
-            place, share = np.arange(rows.height, dtype=np.float64), numbers(rows, "eta_squared") * 100
-            panel.barh(place, share, height=0.62, color=style.model, alpha=0.75, zorder=2)
-            if (ends := ends_of(rows, "eta_squared")) is not None:
-                panel.hlines(place, ends[0] * 100, ends[1] * 100, color=style.ink, linewidth=1.0, zorder=3)
-            style.dress(panel, "", name)
-            rows_page(panel, [_term(term) for term in rows["term"]], style)
-            panel.set_xlim(left=min(0.0, float(np.nanmin(share))))
-        panels[-1].set_xlabel("share of the variance of AUROC between pipelines (%)")
-        note_below(figure, ["lines: 95 % intervals over resamples of the subjects"], style)
-    return figure
-
-
-def _term(term: str) -> str:
-    """`outlier_detection:imputation` as a reader knows it."""
-    parts = term.replace("*", ":").split(":")
-    return " x ".join(AXIS_TITLES.get(part.strip(), part.strip().replace("_", " ")) for part in parts)
-
-
-def draw_comparisons(comparisons: pl.DataFrame, *, synthetic: bool, style: Style, title: str) -> Figure:
-    """Paired differences in AUROC with intervals, filled where the adjusted p is below 5 %.
-
-    comparisons   `first`, `second` (names as they are to be written), `difference` and its interval, `p_adjusted`. The
-                  largest differences are drawn where there are more than a page holds, and a note counts the rest.
-    Raises ValueError if there is no row or a column is missing.
-    """
-    require_rows(comparisons, "comparisons", ["first", "second", "difference", "p_adjusted"])
-    rows = comparisons.sort(pl.col("difference").abs(), descending=True, nulls_last=True).head(MOST)
-    rows = rows.sort("difference", descending=True)
-    with style.applied():
-        figure = style.page(1.2 + ROW_IN * rows.height, title=title, synthetic=synthetic)
-        axes = figure.subplots()
-        place, value = np.arange(rows.height, dtype=np.float64), numbers(rows, "difference")
-        told = numbers(rows, "p_adjusted") < 0.05
-        if (ends := ends_of(rows, "difference")) is not None:
-            axes.hlines(place, *ends, color=style.model, linewidth=1.0, zorder=2)
-        for which, face in ((told, style.model), (~told, "white")):
-            axes.scatter(
-                value[which], place[which], s=16, facecolor=face, edgecolor=style.model, linewidth=0.8, zorder=3
-            )
-        axes.axvline(0, color=style.ink, linewidth=0.6, zorder=1)
-        style.dress(axes, "", "")
-        rows_page(axes, [f"{a} \u2212 {b}" for a, b in rows.select("first", "second").iter_rows()], style)
-        axes.set_xlabel("difference in AUROC (95 % interval)")
-        notes = ["filled: p below 0.05 after adjusting for the number of comparisons"]
-        if (more := comparisons.height - rows.height) > 0:
-            notes.append(f"the {rows.height} largest of {comparisons.height}; {more} are not shown")
-        note_below(figure, notes, style)
-    return figure

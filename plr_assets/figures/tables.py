@@ -32,6 +32,7 @@ AXIS_TITLES: Mapping[str, str] = {
     "classification": "Classifier",
 }
 DAGGER = "\u2020"
+MOST = 40  # pipelines that a page names
 ORACLE_NOTE = f"{DAGGER} uses ground truth of evaluated recordings: shown, never ranked"
 
 
@@ -101,6 +102,32 @@ def best_honest(metrics: pl.DataFrame) -> Mapping[str, Any] | None:
     if honest.is_empty():
         return None
     return honest.sort(["auroc", *AXES], descending=[True] + [False] * len(AXES)).row(0, named=True)
+
+
+def with_methods(table: pl.DataFrame, essential_metrics: pl.DataFrame, synthetic: bool) -> pl.DataFrame:
+    """Rows of `table` with the methods of their `pipeline`, `oracle`, and AUROC as `headline`, best first.
+
+    Raises ValueError where no row is of a pipeline of `essential_metrics`, or the origin is another.
+    """
+    require_pipelines(essential_metrics, synthetic)
+    methods = essential_metrics.select("pipeline", *AXES, "oracle", headline="auroc")
+    rows = table.join(methods, on="pipeline").sort(["headline", "pipeline"], descending=[True, False], nulls_last=True)
+    if rows.is_empty():
+        raise ValueError("nothing to draw: no row is of a pipeline of essential_metrics")
+    return rows
+
+
+def pipeline_names(rows: pl.DataFrame, display: Names) -> list[str]:
+    """Names of pipelines by the methods in which they differ, oracles with a dagger."""
+    shown = varying(rows)
+    return [
+        pipeline_name(row, display, shown) + f" {DAGGER}" * bool(row["oracle"]) for row in rows.iter_rows(named=True)
+    ]
+
+
+def counted(shown: int, there: int) -> list[str]:
+    """A note that says how many are left out, if any."""
+    return [f"the {shown} of the highest AUROC of {there} pipelines"] if shown < there else []
 
 
 def intervals(axes: Axes, x: Values, ends: tuple[Values, Values], y: Values, **look: Any) -> None:

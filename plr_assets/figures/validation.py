@@ -15,22 +15,22 @@ from plr_assets.figures.comparison import ROW_IN
 from plr_assets.figures.panels import ends_of
 from plr_assets.figures.style import Style
 from plr_assets.figures.tables import (
-    AXES,
+    MOST,
     Names,
     best_honest,
+    counted,
     note_below,
     numbers,
     pipeline_name,
+    pipeline_names,
     require_pipelines,
     require_rows,
     rows_page,
-    varying,
+    with_methods,
 )
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-MOST = 40  # rows of a page
 
 
 def draw_confounders(
@@ -94,7 +94,7 @@ def draw_like_age(
     require_rows(adjusted_auroc, "adjusted_auroc", ["pipeline", "confounder", "window", "auroc", "auroc_matched"])
     if adjusted_auroc["confounder"].n_unique() != 1:
         raise ValueError("one figure shows one confounder")
-    rows = _with_methods(adjusted_auroc.rename({"auroc": "all_pairs"}), essential_metrics, synthetic)
+    rows = with_methods(adjusted_auroc.rename({"auroc": "all_pairs"}), essential_metrics, synthetic).head(MOST)
     name, window = adjusted_auroc["confounder"][0], adjusted_auroc["window"][0]
     series = (("all_pairs", "auroc", "all pairs", style.muted), ("auroc_matched", "", "like pairs", style.model))
     with style.applied():
@@ -108,7 +108,7 @@ def draw_like_age(
         _finish(figure, rows, display, style)
         axes.set_xlabel("AUROC of one model (95 % interval)")
         notes = [f"like pairs: case and control differ by at most {window:g} in {name.replace('_', ' ')}"]
-        note_below(figure, [*notes, *_counted(rows.height, adjusted_auroc.height)], style)
+        note_below(figure, [*notes, *counted(rows.height, adjusted_auroc.height)], style)
     return figure
 
 
@@ -133,7 +133,7 @@ def draw_optimism(
         ("auroc_out_of_bag", "out of bag", "o", style.series[0]),
     )
     require_rows(optimism, "optimism", ["pipeline", *(column for column, *_ in marks)])
-    rows = _with_methods(optimism, essential_metrics, synthetic)
+    rows = with_methods(optimism, essential_metrics, synthetic).head(MOST)
     place = np.arange(rows.height)
     with style.applied():
         figure = style.page(1.5 + ROW_IN * rows.height, title=title, synthetic=synthetic)
@@ -148,31 +148,14 @@ def draw_optimism(
             )  # fmt: skip
         _finish(figure, rows, display, style)
         axes.set_xlabel("AUROC")
-        note_below(figure, _counted(rows.height, optimism.height), style)
+        note_below(figure, counted(rows.height, optimism.height), style)
     return figure
-
-
-def _with_methods(table: pl.DataFrame, essential_metrics: pl.DataFrame, synthetic: bool) -> pl.DataFrame:
-    """The rows of the best pipelines with their methods, best first. Raises ValueError where none is known."""
-    require_pipelines(essential_metrics, synthetic)
-    methods = essential_metrics.select("pipeline", *AXES, "oracle", headline="auroc")
-    rows = table.join(methods, on="pipeline").sort(["headline", "pipeline"], descending=[True, False], nulls_last=True)
-    if rows.is_empty():
-        raise ValueError("nothing to draw: no row is of a pipeline of essential_metrics")
-    return rows.head(MOST)
 
 
 def _finish(figure: Figure, rows: pl.DataFrame, display: Names, style: Style) -> None:
     """Names of pipelines, by the methods in which they differ, and the legend below the panel."""
     (axes,) = figure.axes
-    shown = varying(rows)
-    dagger = [" \u2020" if oracle else "" for oracle in rows["oracle"]]
-    names = [pipeline_name(row, display, shown) for row in rows.iter_rows(named=True)]
     style.dress(axes, "", "")
-    rows_page(axes, [name + mark for name, mark in zip(names, dagger, strict=True)], style)
+    rows_page(axes, pipeline_names(rows, display), style)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.1)
-
-
-def _counted(shown: int, there: int) -> list[str]:
-    return [f"the {shown} of the highest AUROC of {there} pipelines"] if shown < there else []
