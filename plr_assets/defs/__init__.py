@@ -23,6 +23,7 @@ from plr_assets.defs import (
     incoming,
     models,
     outlier_detection,
+    papers,
     pretrained,
     reporting,
     results,
@@ -63,6 +64,6 @@ ASSETS: tuple[StageAsset, ...] = (
     figures_study.cost_figures,
     figures_ranking.ranking_figures,
     figures_study.validation_figures,
-    reporting.paper_tables,
+    papers.paper_tables,
     reporting.report,
 )

@@ -1,7 +1,7 @@
-"""Assets for people who read no database: tables of a paper, and the report of a study as one HTML file.
+"""The asset that reports a study to people who read no database, as one HTML file.
 
-Belongs here: the declarations, and what is read for them. Does not belong here: HTML or LaTeX (`reporting`). Copies for
-people: `data/<study>/tables/` and `data/<study>/report.html`.
+Belongs here: the declaration, and what is read for it. Does not belong here: HTML (`reporting`), or tables of a paper
+(`papers`). Copy for people: `data/<study>/report.html`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plr_assets.defs.comparisons import pipeline_comparisons
 from plr_assets.defs.data_import import recordings
 from plr_assets.defs.evaluation import evaluation
 from plr_assets.defs.featurization import feature_catalog
-from plr_assets.defs.figure_parts import APPLIED, labelled, named, texts
+from plr_assets.defs.figure_parts import APPLIED, named, texts
 from plr_assets.defs.figures import detection_figures, pipeline_figures, recording_figures, signal_figures
+from plr_assets.defs.figures_ranking import ranking_figures
 from plr_assets.defs.figures_study import cost_figures, method_figures, study_figures, validation_figures
 from plr_assets.defs.results import essential_metrics, imputation_metrics, outlier_metrics, reliability
 from plr_assets.defs.stages import FIGURES
@@ -34,61 +36,12 @@ if TYPE_CHECKING:
 
 # Pages of single pipelines and pairs in the report: the best; a file of all 440 would be 100 MB.
 PAGES = 12
-CHECKED = (recordings, outlier_metrics, imputation_metrics, reliability)
-_STUDY_FIGURES = (study_figures, validation_figures, method_figures, cost_figures)
+CHECKED = (recordings, outlier_metrics, imputation_metrics, reliability, pipeline_comparisons)
+_STUDY_FIGURES = (ranking_figures, study_figures, validation_figures, method_figures, cost_figures)
 
 
 def _drawn(asset: StageAsset) -> Reads:
     return reads(asset, "figure", lambda grid, _: asset.keys_in(grid), required=False)
-
-
-def _source(task: Task, table: str) -> str:
-    """Which table a number comes from, by content: equal results give equal files, whichever run they are from."""
-    ref = task.inputs[table, table][WHOLE]
-    return f"{table} of study {task.study.name}, digest {ref.info.digest[:16]}"
-
-
-@stage_asset(
-    FIGURES,
-    reads=[reads(essential_metrics), reads(outlier_metrics), reads(imputation_metrics)],
-    settings=("title",),
-    configuration=lambda grid: texts(grid, "display"),
-    exports={"tables": "tables"},
-    offered=labelled,
-    kinds=("latex", "mlflow"),
-)
-def paper_tables(task: Task) -> Product:
-    """Tables for a paper as LaTeX (booktabs) and markdown, and `numbers.tex`: one macro a headline number.
-
-    Every table and macro says in a comment which published table and which row it comes from.
-    """
-    from plr_assets.reporting.latex import as_latex, as_macros, as_markdown
-    from plr_assets.reporting.papers import detection_table, headline_numbers, imputation_table, pipelines_table
-
-    display, best = texts(task.grid, "display"), ranked(task.table("essential_metrics"))
-    origin = "simulated data" if task.study.synthetic else "clinical data"
-    source = {name: _source(task, name) for name in ("essential_metrics", "outlier_metrics", "imputation_metrics")}
-    tables = [pipelines_table(best, display, source=source["essential_metrics"], origin=origin)]
-    for make, name, some in (
-        (detection_table, "outlier_metrics", {"stratum": "all"}),
-        (imputation_table, "imputation_metrics", {"stratum": "all", "metric": "mae", "oracle": False}),
-    ):
-        if not task.table(name).filter(**some).is_empty():
-            tables.append(make(task.table(name), display, source=source[name], origin=origin))
-    macros = headline_numbers(best, display, asked_for=len(task.grid.pipelines), source=source["essential_metrics"])
-    heading = [f"{task.setting('title')} ({origin}). Written by plr; do not edit.", source["essential_metrics"]]
-
-    def write(folder: Path) -> None:
-        for table in tables:
-            (folder / f"{table.name}.tex").write_text(as_latex(table), encoding="utf-8")
-            (folder / f"{table.name}.md").write_text(as_markdown(table), encoding="utf-8")
-        (folder / "numbers.tex").write_text(as_macros(macros, heading), encoding="utf-8")
-
-    return Product(
-        folders={"tables": write},
-        metrics={"tables": len(tables), "numbers": len(macros)},
-        notes={"pipelines": as_markdown(tables[0])},
-    )
 
 
 @stage_asset(
@@ -120,6 +73,7 @@ def report(task: Task) -> Product:
     machines.
     """
     from plr_assets.reporting.page import Report, render
+    from plr_assets.reporting.winner import NOTES as WINNER_NOTES
 
     cohort, boards = task.table("recordings"), task.inputs.get(("essential_metrics", "essential_metrics"), {})
     best = ranked(task.table("essential_metrics")) if boards else None
@@ -134,6 +88,8 @@ def report(task: Task) -> Product:
             facts=_facts(task, cohort, best),
             leaderboard=None if best is None else _leaderboard(task, best),
             notes=() if best is None else _notes(best),
+            winner=_winner(task, best),
+            winner_notes=WINNER_NOTES,
             sections=sections,
             checks=checks,
             missing=missing,
@@ -190,6 +146,19 @@ def _leaderboard(task: Task, best: pl.DataFrame) -> Grid:
     dim = [place for place, rank in enumerate(best["rank"]) if rank is None]
     header = pipeline_header(shown)
     return Grid(header, rows, [0, *range(1 + len(shown), len(header))], dim)
+
+
+def _winner(task: Task, best: pl.DataFrame | None) -> Grid | None:
+    """What is left of the best pipelines, oracles apart; None where nothing is compared."""
+    from plr_assets.reporting.page import Grid
+    from plr_assets.reporting.winner import HEADER, NUMERIC, Compared, winner_rows
+
+    if best is None or not task.inputs.get(("pipeline_comparisons", "winner")):
+        return None
+    winner, ranks = (task.table("pipeline_comparisons", name) for name in ("winner", "pipeline_ranks"))
+    rows = winner_rows(Compared(winner, ranks, best, texts(task.grid, "display")))
+    dim = range(winner["pipeline"].drop_nulls().len(), len(rows))
+    return Grid(HEADER, rows, NUMERIC, list(dim)) if rows else None
 
 
 def _notes(best: pl.DataFrame) -> list[str]:

@@ -124,16 +124,16 @@ def draw_risk_coverage(axes: Axes, retention: pl.DataFrame, style: Style) -> Non
     require_rows(retention, "retention_metrics", ["kind", "rate"])
     rows = retention.filter(kind="surest").sort("rate")
     percent = numbers(rows, "rate") * 100
-    drawn = False
+    drawn, least = False, -0.05
     for place, (column, name) in enumerate(
         (("auroc", "AUROC"), ("scaled_brier", "scaled Brier"), ("risk", "wrong decisions"))
     ):
         if column in rows.columns and not np.isnan(numbers(rows, column)).all():
             axes.plot(percent, numbers(rows, column), color=style.series[place], label=name)
-            drawn = True
+            drawn, least = True, min(least, float(np.nanmin(numbers(rows, column))) - 0.05)
     if not drawn:
         raise ValueError("nothing to draw: retention_metrics has no metric")
-    axes.set(xlabel="kept, surest first (%)", ylabel="of the kept", xlim=(0, 101), ylim=(-0.05, 1.2))
+    axes.set(xlabel="kept, surest first (%)", ylabel="of the kept", xlim=(0, 101), ylim=(max(-1.0, least), 1.25))
     axes.legend(loc="upper center", borderaxespad=0, ncols=2)
 
 
@@ -169,4 +169,4 @@ def draw_importance(axes: Axes, importance: pl.DataFrame, style: Style) -> None:
     rows_page(axes, names, style)
     axes.set_xlabel("AUROC lost when shuffled")
     if (more := importance.height - rows.height) > 0:
-        axes.set_xlabel(f"AUROC lost when shuffled\n{more} more features lose less")
+        axes.set_xlabel(f"AUROC lost when shuffled\n{more} more features are not shown")

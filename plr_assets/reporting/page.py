@@ -72,6 +72,7 @@ class Report:
 
     facts       name, value: what was run, on what, from which code.
     leaderboard None where the study has no labels.
+    winner      the best by each metric, less what choosing it adds; None where nothing is compared.
     missing     partition, why it is not there.
     inputs      what the page was made from: partition, tracked run, digest.
     """
@@ -87,6 +88,8 @@ class Report:
     checks: Sequence[CheckLine]
     missing: Sequence[tuple[str, str]]
     inputs: Grid
+    winner: Grid | None = None
+    winner_notes: Sequence[str] = field(default_factory=tuple)
     footer: Sequence[str] = field(default_factory=tuple)
 
 
@@ -193,6 +196,9 @@ _PAGE = """\
 {% if report.leaderboard %}
 <li><a href="#leaderboard">Leaderboard</a></li>
 {% endif %}
+{% if report.winner %}
+<li><a href="#winner">The winner</a></li>
+{% endif %}
 {% for section in report.sections %}
 <li><a href="#section-{{ loop.index }}">{{ section.title }}</a></li>
 {% endfor %}
@@ -216,6 +222,13 @@ _PAGE = """\
 </details>
 {% endif %}
 {% for note in report.notes %}
+<p class="note">{{ note }}</p>
+{% endfor %}
+{% endif %}
+{% if report.winner %}
+<h2 id="winner">The winner</h2>
+{{ grid(report.winner, report.winner.rows, "The winner") }}
+{% for note in report.winner_notes %}
 <p class="note">{{ note }}</p>
 {% endfor %}
 {% endif %}
