@@ -50,7 +50,7 @@ def test_a_pipeline_fills_its_page(tables: Tables, style: Style, title: str, syn
 def test_a_pipeline_shows_the_numbers_of_its_tables(tables: Tables, style: Style) -> None:
     shuffled = {name: table.sample(fraction=1, shuffle=True, seed=1) for name, table in tables.items()}
     figure = draw_pipeline(shuffled, title="x", synthetic=True, style=style)
-    roc, calibration, decision, distribution = figure.axes
+    roc, calibration, decision, distribution, recall, confusion = figure.axes
     curve = roc.lines[1].get_xydata()
     assert np.array_equal(curve, tables["roc_curves"].select("false_positive_rate", "true_positive_rate").to_numpy())
     points = next(c for c in calibration.collections if isinstance(c, PathCollection))
@@ -62,6 +62,10 @@ def test_a_pipeline_shows_the_numbers_of_its_tables(tables: Tables, style: Style
     histogram = tables["probability_distributions"]
     assert heights[:20] == histogram.filter(y_true=1)["n"].to_list()
     assert heights[20:] == [-n for n in histogram.filter(y_true=0)["n"]]
+    precise = tables["pr_curves"].select("recall", "precision").to_numpy()
+    assert np.array_equal(recall.lines[1].get_xydata(), precise)
+    assert [text.get_text() for text in confusion.texts] == ["48", "8", "60", "92"], "at 10 %"
+    assert any("area  0.70 (0.60 to 0.80)" in word for word in texts(figure))
 
 
 def test_what_is_undefined_is_written_so_and_never_as_a_number(tables: Tables, style: Style) -> None:

@@ -1,4 +1,4 @@
-"""Figures of ranks, comparisons and internal validation, and the further panels of a pipeline."""
+"""The second page of a pipeline, intervals on its curves, and figures of internal validation."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from plr_assets.figures.pipeline import draw_pipeline, draw_reliability
-from plr_assets.figures.ranking import draw_comparisons, draw_critical_difference, draw_variance_decomposition
+from plr_assets.figures.pipeline import RELIABILITY, draw_pipeline, draw_reliability
 from plr_assets.figures.style import Style
 from plr_assets.figures.validation import draw_confounders, draw_like_age, draw_optimism
-from plr_assets.registry import load_registry
 from plr_assets_tests.figures.pages import assert_good_page, texts
 
 Tables = dict[str, pl.DataFrame]
 Display = dict[str, dict[str, str]]
 PIPELINE = "simple__LOF__linear__CatBoost"
-
-
-@pytest.fixture
-def categories() -> Display:
-    return {axis: {n: m.category for n, m in methods.items()} for axis, methods in load_registry().methods.items()}
 
 
 @pytest.fixture
@@ -36,19 +29,19 @@ def pipelines(metrics: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.fixture
 def further() -> Tables:
-    """Tables of one pipeline that not every study has."""
+    """What the second page of a pipeline is drawn from."""
     grid = np.linspace(0, 1, 30)
-    decisions = {
-        "threshold": [0.05, 0.1, 0.2], "true_positive": [50, 48, 40], "false_negative": [6, 8, 16],
-        "false_positive": [90, 60, 30], "true_negative": [62, 92, 122],
-    }  # fmt: skip
+    decisions: dict[str, Any] = {"threshold": [0.05, 0.1, 0.2]}
     for name, value in (("found", 30.0), ("missed", 4.0), ("false_alarms", 400.0)):
-        decisions |= {f"{name}_per_1000": [value] * 3, f"{name}_per_1000_ci_lower": [value / 2] * 3}  # type: ignore[dict-item]
-        decisions[f"{name}_per_1000_ci_upper"] = [value * 1.5] * 3  # type: ignore[assignment]
+        ends = {"": value, "_lower": value / 2, "_upper": value * 1.5}
+        decisions |= {f"{name}_per_1000{end}": [number] * 3 for end, number in ends.items()}
+    kept = np.tile(grid[1:], 2)
     columns: dict[str, dict[str, Any]] = {
-        "pr_curves": {"point": np.arange(30), "recall": grid, "precision": 1 - 0.6 * grid**2},
         "classification_at_thresholds": decisions,
-        "retention_metrics": {"rate": grid[1:], "auroc": 0.9 - 0.1 * grid[1:], "scaled_brier": 0.5 - 0.2 * grid[1:]},
+        "retention_metrics": {
+            "kind": np.repeat(["surest", "unflagged"], 29), "rate": kept, "auroc": 0.9 - 0.1 * kept,
+            "scaled_brier": 0.5 - 0.2 * kept, "risk": 0.1 * kept,
+        },
         "stability": {
             "recording": [f"r{i}" for i in range(30)], "y_true": np.arange(30) % 2, "y_prob_model": grid,
             "y_prob_lower": grid * 0.8, "y_prob_upper": 1 - (1 - grid) * 0.8,
@@ -61,103 +54,67 @@ def further() -> Tables:
     return {name: pl.DataFrame(values).with_columns(pipeline=pl.lit(PIPELINE)) for name, values in columns.items()}
 
 
-def method_ranks() -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            {"axis": axis, "method": method, "mean_rank": 1.0 + place, "critical_difference": 1.5}
-            | {"mean_rank_lower": 0.8 + place, "mean_rank_upper": 1.4 + place}
-            for axis in ("outlier_detection", "imputation", "classification")
-            for place, method in enumerate(load_registry().published(axis))
-        ]
-    )
-
-
-def test_further_tables_fill_the_pages_of_a_pipeline(tables: Tables, further: Tables, style: Style) -> None:
-    figure = draw_pipeline({**tables, **further}, title="LOF", synthetic=True, style=style)
-    assert_good_page(figure, synthetic=True)
-    assert [axes.get_title("left")[0] for axes in figure.axes] == list("ABCDEF")
-    assert {"48", "8", "60", "92"} <= set(texts(figure)), "the confusion matrix at 10 %"
+def test_what_numbers_stand_on_fills_a_page_with_and_without_fits_that_were_repeated(
+    further: Tables, style: Style
+) -> None:
     page = draw_reliability(further, title="LOF", synthetic=True, style=style)
     assert_good_page(page, synthetic=True)
     assert [axes.get_title("left")[0] for axes in page.axes] == list("ABCD")
-    assert figure.get_figheight() < 11
     assert any("6 more features" in word for word in texts(page))
+    short = draw_reliability({name: further[name] for name in RELIABILITY}, title="LOF", synthetic=True, style=style)
+    assert_good_page(short, synthetic=True)
+    assert [axes.get_title("left")[0] for axes in short.axes] == list("AB")
 
 
-def test_bands_are_drawn_where_a_table_has_their_ends(tables: Tables, style: Style) -> None:
-    def bands(drawn: Tables) -> list[int]:
-        figure = draw_pipeline(drawn, title="x", synthetic=True, style=style)
-        return [sum("FillBetween" in type(c).__name__ for c in axes.collections) for axes in figure.axes]
-
-    assert bands(tables) == [0, 0, 0, 0]
-    tables["roc_curves"] = tables["roc_curves"].with_columns(
-        true_positive_rate_ci_lower=pl.col("true_positive_rate") * 0.9,
-        true_positive_rate_ci_upper=pl.col("true_positive_rate") * 1.0,
-    )
-    tables["dca_curves"] = tables["dca_curves"].with_columns(
-        net_benefit_model_ci_lower=pl.col("net_benefit_model") - 0.1,
-        net_benefit_model_ci_upper=pl.col("net_benefit_model") + 0.1,
-    )
-    assert bands(tables) == [1, 0, 1, 0]
+def test_retention_is_of_the_surest_alone(further: Tables, style: Style) -> None:
+    page = draw_reliability(further, title="LOF", synthetic=True, style=style)
+    lines = {line.get_label(): line for line in page.axes[1].lines}
+    surest = further["retention_metrics"].filter(kind="surest")
+    for name, column in (("AUROC", "auroc"), ("scaled Brier", "scaled_brier"), ("wrong decisions", "risk")):
+        np.testing.assert_array_equal(lines[name].get_ydata(), surest[column].to_numpy())
 
 
-@pytest.mark.parametrize("name", ["retention_metrics", "stability", "feature_importance"])
+def test_curves_have_the_intervals_of_their_tables_at_declared_thresholds(tables: Tables, style: Style) -> None:
+    figure = draw_pipeline(tables, title="x", synthetic=True, style=style)
+    roc, calibration, decision = figure.axes[:3]
+    further = tables["supplementary_metrics"]
+    sensitivity = further.filter(pl.col("metric").str.starts_with("sensitivity")).sort("threshold")
+    ends = [np.sort(path.vertices[:, 1]) for c in roc.collections for path in c.get_paths() if len(path.vertices) == 2]
+    for lower, upper in sensitivity.select("lower", "upper").iter_rows():
+        assert any(np.allclose(own, [lower, upper]) for own in ends)
+    assert {"5", "10", "20"} <= set(texts(figure))
+    smooth = tables["calibration_smooth"]
+    assert any(np.array_equal(line.get_ydata(), smooth["observed"].to_numpy()) for line in calibration.lines)
+    assert any("FillBetween" in type(c).__name__ for c in calibration.collections)
+    benefit = further.filter(pl.col("metric").str.contains(r"^net_benefit_\d")).sort("threshold")
+    drawn = [np.sort(path.vertices[:, 1]) for c in decision.collections for path in c.get_paths()]
+    np.testing.assert_allclose(drawn, benefit.select("lower", "upper").to_numpy())
+
+
+def test_a_calibration_curve_that_could_not_be_fitted_leaves_its_groups(tables: Tables, style: Style) -> None:
+    nothing = [pl.lit(None, pl.Float64).alias(f"observed{end}") for end in ("", "_lower", "_upper")]
+    tables["calibration_smooth"] = tables["calibration_smooth"].with_columns(nothing)
+    figure = draw_pipeline(tables, title="x", synthetic=True, style=style)
+    assert_good_page(figure, synthetic=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["classification_at_thresholds", "retention_metrics", "stability", "feature_importance"]
+)
 def test_a_further_table_without_rows_or_columns_is_refused_by_name(further: Tables, style: Style, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is empty"):
         draw_reliability({**further, name: further[name].clear()}, title="x", synthetic=True, style=style)
+    bare = further[name].select("pipeline")
     with pytest.raises(ValueError, match=f"{name} lacks"):
-        draw_reliability({name: further[name].select("pipeline")}, title="x", synthetic=True, style=style)
+        draw_reliability({**further, name: bare}, title="x", synthetic=True, style=style)
 
 
 def test_nothing_and_two_pipelines_are_refused(further: Tables, style: Style) -> None:
-    with pytest.raises(ValueError, match="none of"):
+    with pytest.raises(ValueError, match="classification_at_thresholds is missing"):
         draw_reliability({}, title="x", synthetic=True, style=style)
     mixed = {**further, "stability": further["stability"].with_columns(pipeline=pl.lit("another"))}
     with pytest.raises(ValueError, match="one pipeline"):
         draw_reliability(mixed, title="x", synthetic=True, style=style)
-
-
-def test_ranks_are_joined_where_they_cannot_be_told_apart(display: Display, categories: Display, style: Style) -> None:
-    look: dict[str, Any] = {"display": display, "categories": categories, "synthetic": True, "style": style}
-    figure = draw_critical_difference(method_ranks(), title="Ranks", **look)
-    assert_good_page(figure, synthetic=True)
-    joined = [
-        sorted(round(float(y)) for y in line.get_ydata())
-        for line in figure.axes[-1].lines
-        if len(line.get_ydata()) == 2
-    ]
-    assert joined == [[0, 1], [1, 2], [2, 3], [3, 4]], "neighbours are 1 apart, the critical difference is 1.5"
-    with pytest.raises(ValueError, match="method_ranks is empty"):
-        draw_critical_difference(method_ranks().clear(), title="x", **look)
-    with pytest.raises(ValueError, match="no display name"):
-        draw_critical_difference(method_ranks().with_columns(method=pl.lit("?")), title="x", **look)
-
-
-def test_shares_of_variance_and_differences_fill_their_pages(style: Style) -> None:
-    look: dict[str, Any] = {"synthetic": True, "style": style, "title": "Shares"}
-    shares = pl.DataFrame(
-        {
-            "term": ["outlier_detection", "classification", "outlier_detection:imputation"],
-            "eta_squared": [0.1, 0.7, 0.2],
-        }
-    ).with_columns(eta_squared_ci_lower=pl.col("eta_squared") / 2, eta_squared_ci_upper=pl.col("eta_squared") * 1.2)
-    figure = draw_variance_decomposition(shares, **look)
-    assert_good_page(figure, synthetic=True)
-    assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx([10, 70, 20])
-    assert "Outlier detection x Imputation" in texts(figure)
-    with pytest.raises(ValueError, match="variance_decomposition is empty"):
-        draw_variance_decomposition(shares.clear(), **look)
-    pairs = pl.DataFrame(
-        {"first": [f"LOF → SAITS {i}" for i in range(50)], "second": ["LOF → linear → Logistic regression"] * 50}
-    ).with_columns(difference=(pl.int_range(pl.len()) - 25) / 500, p_adjusted=pl.int_range(pl.len()) / 50)
-    pairs = pairs.with_columns(
-        difference_ci_lower=pl.col("difference") - 0.02, difference_ci_upper=pl.col("difference") + 0.02
-    )
-    figure = draw_comparisons(pairs, **look)
-    assert_good_page(figure, synthetic=True)
-    assert any("the 40 largest of 50" in word for word in texts(figure))
-    with pytest.raises(ValueError, match="comparisons is empty"):
-        draw_comparisons(pairs.clear(), **look)
 
 
 def test_internal_validation_fills_its_pages_however_many_pipelines(
