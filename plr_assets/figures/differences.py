@@ -42,14 +42,18 @@ def draw_variance_decomposition(
 
     variance_decomposition   `schemas.VARIANCE_DECOMPOSITION`; rows are drawn in its order. A term that cannot be told
                              from the others says so in the place of its bar.
+    Pipelines of one classifier that differ in one stage alone, once each, have no panel: the stage would have all.
     Raises ValueError if there is no row, or no share.
     """
-    require_rows(
-        variance_decomposition, "variance_decomposition", ["model", "term", "eta_squared", "n_pipelines", "reason"]
-    )
+    columns = ["model", "term", "df", "eta_squared", "n_pipelines", "reason"]
+    require_rows(variance_decomposition, "variance_decomposition", columns)
     if variance_decomposition["eta_squared"].is_null().all():
         raise ValueError("nothing to draw: variance_decomposition has no share")
-    groups = [(str(key), rows) for (key,), rows in variance_decomposition.group_by("model", maintain_order=True)]
+    groups = [
+        (str(key), rows)
+        for (key,), rows in variance_decomposition.group_by("model", maintain_order=True)
+        if key == _ALL or rows.height > 2 or rows.filter(term="residual")["df"].sum() > 0
+    ]
     heights = [rows.height * ROW_IN + 0.35 for _, rows in groups]
     with style.applied():
         figure = style.page(0.9 + sum(heights), title=title, synthetic=synthetic, width_in=min(style.width_in, 6.0))

@@ -53,14 +53,14 @@ def draw_operating_points(axes: Axes, supplementary: pl.DataFrame, style: Style)
     )
     x, y = 1 - numbers(rows, "value_specificity"), numbers(rows, "value")
     ends = 1 - numbers(rows, "upper_specificity"), 1 - numbers(rows, "lower_specificity")
-    axes.hlines(y, *ends, color=style.ink, linewidth=0.7)
-    axes.vlines(x, numbers(rows, "lower"), numbers(rows, "upper"), color=style.ink, linewidth=0.7)
+    axes.hlines(y, *ends, color=style.muted, linewidth=0.7)
+    axes.vlines(x, numbers(rows, "lower"), numbers(rows, "upper"), color=style.muted, linewidth=0.7)
     axes.scatter(x, y, s=12, color=style.ink, edgecolor="white", linewidth=0.5, zorder=4)
     for threshold, across, up in zip(rows["threshold"], x, y, strict=True):
         if np.isfinite([across, up]).all():
             axes.annotate(
                 f"{100 * threshold:.0f}", (across, up), (3, -3), textcoords="offset points", va="top",
-                fontsize=style.small_size,
+                fontsize=style.small_size, bbox={"facecolor": "white", "linewidth": 0, "pad": 0.6}, zorder=5,
             )  # fmt: skip
 
 

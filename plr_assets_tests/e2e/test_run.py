@@ -188,15 +188,36 @@ def test_every_figure_says_which_published_content_it_was_drawn_from(finished: L
         assert sidecar["data"]["table"]["auroc"] == table["auroc"].to_list()
 
 
-def test_a_figure_leads_back_to_the_recordings_run_by_run(finished: Lab) -> None:
+def test_the_winner_is_named_alike_by_the_table_its_figure_the_report_and_the_paper(finished: Lab) -> None:
+    row = read_table(database_path(finished.folder), "winner").filter(metric="auroc").row(0, named=True)
+    corrected = f"{row['corrected']:.3f}"
+    sidecar = json.loads((finished.folder / "figures" / "study" / "winner.json").read_text(encoding="utf-8"))
+    assert sidecar["data"]["winner"]["corrected"][0] == row["corrected"]
+    page = (finished.folder / "report.html").read_text(encoding="utf-8")
+    section = page[page.index('<h2 id="winner">') : page.index('<h2 id="section-1">')]
+    assert f"{corrected} (" in section
+    assert "†" in section, "the best oracle stands apart"
+    tables = finished.folder / "tables"
+    assert rf"\newcommand{{\plrWinnerAuroc}}{{{corrected}}}" in (tables / "numbers.tex").read_text(encoding="utf-8")
+    assert f"{corrected} (" in (tables / "winner.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("figure", "asset", "table"),
+    [
+        ("auroc_by_method", "essential_metrics", "essential_metrics"),
+        ("critical_difference", "pipeline_comparisons", "method_ranks"),
+    ],
+)
+def test_a_figure_leads_back_to_the_recordings_run_by_run(finished: Lab, figure: str, asset: str, table: str) -> None:
     """From the JSON beside a figure to the digest of what the devices gave, over published runs alone."""
     contract = Contract("trial")
-    sidecar = json.loads((finished.folder / "figures" / "study" / "auroc_by_method.json").read_text(encoding="utf-8"))
-    (digest,) = sidecar["provenance"]["inputs"]["essential_metrics:essential_metrics"].values()
-    table = contract.latest("essential_metrics", "essential_metrics")
-    assert table is not None
-    assert table.artifacts["essential_metrics"].digest == digest
-    waiting, seen, found = [table.run_id], set(), set()
+    sidecar = json.loads((finished.folder / "figures" / "study" / f"{figure}.json").read_text(encoding="utf-8"))
+    (digest,) = sidecar["provenance"]["inputs"][f"{asset}:{table}"].values()
+    drawn = contract.latest(asset, asset)
+    assert drawn is not None
+    assert drawn.artifacts[table].digest == digest
+    waiting, seen, found = [drawn.run_id], set(), set()
     while waiting:
         run_id = waiting.pop()
         if run_id not in seen:

@@ -144,6 +144,13 @@ def test_shares_of_variance_are_drawn_and_written_and_what_has_none_says_so(tabl
         draw_variance_decomposition(shares.with_columns(eta_squared=pl.lit(None, pl.Float64)), **look)
 
 
+def test_a_stage_that_explains_all_because_it_is_alone_has_no_panel(look: Any) -> None:
+    alone = tables_of(("LOF", "PROPHET"), ("linear",), ("CatBoost", "TabM"))["variance_decomposition"]
+    assert alone["model"].n_unique() == 3
+    figure = draw_variance_decomposition(alone, **look)
+    assert [axes.get_title("left") for axes in figure.axes] == ["All pipelines (4)"]
+
+
 @pytest.mark.parametrize(
     ("family", "second"),
     [("best", "less {best}"), ("reference", "less the pipeline of the same features and classifier")],

@@ -170,7 +170,8 @@ def test_a_limit_of_gaps_is_told_anew_and_no_classifier_runs_again(lab: Lab) -> 
 
 
 def test_a_new_title_redraws_what_shows_it_and_nothing_else(finished: Lab) -> None:
-    of_study = ("study_figures", "validation_figures", "method_figures", "cost_figures", "paper_tables", "report")
+    of_study = ("study_figures", "ranking_figures", "validation_figures", "method_figures", "cost_figures")
+    of_study += ("paper_tables", "report")
     assert to_do(finished.plans(finished.study(title="Another name"))) == {(name, name) for name in of_study}
 
 

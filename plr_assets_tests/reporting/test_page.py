@@ -73,6 +73,7 @@ def report(picture: Picture) -> Report:
             CheckLine("recordings", "few are flagged", False, True, "all are"),
         ],
         missing=[("simple__LOF__SAITS__TabM", "no weights")], inputs=Grid(["what"], [["a table"]]), footer=["The end."],
+        winner=Grid(["Metric", "less"], [["AUROC", "0.79 (0.70 to 0.88)"]], [1]), winner_notes=["How it is corrected."],
     )  # fmt: skip
 
 
@@ -81,6 +82,8 @@ def test_everything_that_was_handed_over_is_on_the_page(report: Report) -> None:
     words = " ".join(page.texts)
     for told in ("Glaucoma", "Seed", "A note.", "What it shows.", "LOF does not", "no weights", "a table", "The end."):
         assert told in words
+    assert "0.79 (0.70 to 0.88)" in words
+    assert "How it is corrected." in words
     assert all(f"LOF {i}" in words for i in range(SHOWN_ROWS + 5))
     assert "5 more pipelines" in words
     assert {"passed", "warns", "failed"} <= {text.strip() for text in page.texts}
@@ -104,11 +107,12 @@ def test_what_is_inserted_is_text_and_never_markup(report: Report) -> None:
     spoilt = replace(
         report, title=evil, description=evil, facts=[(evil, evil)], leaderboard=grid, notes=[evil], inputs=grid,
         missing=[(evil, evil)], checks=[CheckLine(evil, evil, True, True, evil)], footer=[evil],
+        winner=grid, winner_notes=[evil],
         sections=[Section(evil, [replace(report.sections[0].pictures[0], title=evil, caption=evil)], evil)],
     )  # fmt: skip
     page = render(spoilt)
     assert "<script>" not in page
-    assert "".join(read(page).texts).count(evil) >= 14
+    assert "".join(read(page).texts).count(evil) >= 17
 
 
 def test_simulated_data_are_announced_and_others_are_not(report: Report) -> None:
@@ -126,8 +130,9 @@ def test_a_report_without_figures_or_with_pictures_from_elsewhere_is_refused(rep
 
 
 def test_a_study_without_labels_has_a_page_without_a_leaderboard(report: Report) -> None:
-    page = read(render(replace(report, leaderboard=None, missing=[], checks=[])))
-    assert "leaderboard" not in page.ids
+    page = read(render(replace(report, leaderboard=None, winner=None, missing=[], checks=[])))
+    assert not {"leaderboard", "winner"} & set(page.ids)
+    assert "How it is corrected." not in " ".join(page.texts)
     words = " ".join(page.texts)
     assert "all that the study asks for is here" in words
     assert "None of the tables behind this page has a check." in words
