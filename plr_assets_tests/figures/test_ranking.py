@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,14 @@ import polars as pl
 import pytest
 from matplotlib.collections import PathCollection
 
+from plr_assets.defs.figures_ranking import ranking_figures
 from plr_assets.figures.differences import draw_comparisons, draw_variance_decomposition
 from plr_assets.figures.ranking import draw_critical_difference, draw_pipeline_ranks, draw_winner
-from plr_assets.figures.style import Style
+from plr_assets.figures.style import Style, load_figures_config
+from plr_assets.grid import grid_of
+from plr_assets.platform.stages import WHOLE, Task
 from plr_assets.registry import load_registry
+from plr_assets.study import load_study
 from plr_assets_tests.evaluation.test_between import compared, study
 from plr_assets_tests.figures.pages import assert_good_page, texts
 
@@ -22,6 +28,8 @@ METHODS = load_registry().methods
 DISPLAY = {axis: {n: m.display for n, m in methods.items()} for axis, methods in METHODS.items()}
 CATEGORIES = {axis: {n: m.category for n, m in methods.items()} for axis, methods in METHODS.items()}
 OUTLIERS = ("pupil-gt", "LOF", "MOMENT-gt-finetune", "PROPHET")
+ALL = {"pipeline_ranks", "winner", "critical_difference", "variance_decomposition"}
+ALL |= {"against_best", "against_ground_truth"}
 IMPUTERS, CLASSIFIERS = ("pupil-gt", "linear", "SAITS"), ("CatBoost", "TabM", "LogisticRegression")
 
 
@@ -206,3 +214,44 @@ def test_oracles_alone_are_shown_without_ranks(look: Any) -> None:
     figure = draw_pipeline_ranks(alone["pipeline_ranks"], alone["essential_metrics"], **look)
     assert len(dots(figure.axes[0])) == 2
     assert not dots(figure.axes[1])
+
+
+@dataclass(frozen=True)
+class Given(Task):
+    """A task whose tables are handed to it."""
+
+    given: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    def table(self, asset: str, artifact: str | None = None) -> pl.DataFrame:
+        return self.given[artifact or asset]
+
+
+def drawn_of(tables: Tables, folder: Path) -> tuple[set[str], str]:
+    """Which figures `ranking_figures` writes of such tables, and what it says of the others."""
+    asked = load_study("demo")
+    product = ranking_figures.compute(Given(ranking_figures, asked, grid_of(asked), WHOLE, {}, given=tables))
+    product.folders["figure"](folder)
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".png", ".svg"}
+    return {path.stem for path in folder.glob("*.json")}, product.notes.get("not drawn", "")
+
+
+@pytest.mark.parametrize(
+    ("axes", "drawn"),
+    [
+        ((("LOF",), ("linear",), ("CatBoost",)), {"pipeline_ranks", "winner"}),
+        ((("pupil-gt",), ("linear",), ("CatBoost",)), {"pipeline_ranks"}),
+        ((("pupil-gt",), ("pupil-gt", "linear"), ("CatBoost",)), {"pipeline_ranks", "against_ground_truth"}),
+    ],
+    ids=["one", "one oracle", "oracles"],
+)
+def test_a_study_too_small_for_a_figure_lacks_it_and_says_why(
+    axes: tuple[tuple[str, ...], ...], drawn: set[str], tmp_path: Path
+) -> None:
+    found, left_out = drawn_of(tables_of(*axes), tmp_path)
+    assert found == drawn
+    assert {line.split("`")[1] for line in left_out.splitlines()} == ALL - drawn
+
+
+def test_a_study_of_a_whole_grid_has_every_figure_with_a_caption(tables: Tables, tmp_path: Path) -> None:
+    assert drawn_of(tables, tmp_path) == (ALL, "")
+    assert set(load_figures_config().figures) >= ALL
