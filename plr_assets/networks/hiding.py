@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from plr_assets.recordings.table import Mask
 
@@ -57,10 +56,3 @@ def every_sample_once(shape: tuple[int, int], passes: int, block: int) -> Iterat
     blocks = np.arange(shape[0] * shape[1]).reshape(shape) // block
     for turn in range(passes):
         yield np.asarray(blocks % passes == turn)
-
-
-def blockwise(mask: NDArray[np.bool_], block: int) -> Mask:
-    """`mask` (windows, length) grown to whole blocks: one hidden sample hides its block. length % block must be 0."""
-    rows, length = mask.shape
-    touched = mask.reshape(rows, length // block, block).any(axis=2)
-    return np.repeat(touched, block, axis=1)

@@ -1,16 +1,14 @@
 """UniTS, a time series model that one set of weights serves for many tasks (Gao et al. 2024, arXiv 2403.00131).
 
-Belongs here: its configuration, and the two tasks a pupil needs: reconstruction of a window, and pretraining by masked
-reconstruction. Does not belong here: its layers (`units_layers`, `units_heads`), its weights on disk
-(`units_weights`), what pretraining hides and its loss (`masking`), training loops.
+Belongs here: its configuration, and the one task a pupil needs: reconstruction of a window. Does not belong here: its
+layers (`units_layers`, `units_heads`), its weights on disk (`units_weights`), training (`pretraining`).
 
 A window is cut into patches, each embedded as a token; prompt tokens learned per data set stand before them. Parameter
 names, shapes and the order of operations are those of the official code (mims-harvard/UniTS, commit f8e5dfc), whose
 checkpoints load. It differs in one respect, because ours have gaps and its data have none: a validity mask. Mean and
-standard deviation are those of the samples that are observed and not hidden; other samples enter as 0 after
-normalisation (the window's mean, and what the official code pads with); a patch without any such sample enters as the
-mask token, by the official imputation path. So what stands in a gap, in padding or under a mask cannot reach the
-output. The official pretraining normalises by the whole window, hidden part included.
+standard deviation are those of the visible samples; other samples enter as 0 after normalisation (the window's mean,
+and what the official code pads with); a patch without any visible sample enters as the mask token, by the official
+imputation path. So what stands in a gap, in padding or under a mask cannot reach the output.
 """
 
 from __future__ import annotations
@@ -34,11 +32,12 @@ VARIANCE_FLOOR = 1e-5
 
 @dataclass(frozen=True, kw_only=True)
 class UnitsConfig:
-    """Size of a UniTS and how it is pretrained; the defaults are the official `x32` (UniTS_pretrain_x32.sh).
+    """Size of a UniTS; the defaults are the official `x32` (UniTS_pretrain_x32.sh).
 
     Official checkpoints have `d_model` 32, 64 or 128 and are otherwise alike. `dropout` is 0.1 in official
-    pretraining, 0 in its fine-tuning for anomalies. A share of `min_mask_ratio` to `max_mask_ratio` of a window's
-    patches is hidden in pretraining, with probability `right_prob` the last ones, else ones drawn at random.
+    pretraining, 0 in its fine-tuning for anomalies. The last three say how the official pretraining hid patches (a
+    share of `min_mask_ratio` to `max_mask_ratio`, with probability `right_prob` the last ones of a window); nothing
+    here reads them, they stay with the weights that they made.
     """
 
     d_model: int = 32
@@ -127,6 +126,8 @@ class UniTS(nn.Module):
     """UniTS for one variable. Weights are drawn from torch's global generator; `new_units` takes a seed.
 
     Everything runs on the device of the parameters. In training mode dropout draws from torch's global generator.
+    Class token, class head and pretraining head serve the official pretraining only: they are held, so that an official
+    checkpoint is read whole and in its own order, and never run.
     """
 
     def __init__(self, config: UnitsConfig) -> None:
@@ -145,51 +146,30 @@ class UniTS(nn.Module):
         self.forecast_head = ForecastHead(dim, config.patch_len, dropout, fixed_in=prompts)
         self.pretrain_head = ForecastHead(dim, config.patch_len, dropout, fixed_in=1)
 
-    def reconstruct(self, x: Tensor, observed: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """(B, L) float32 in the units of `x`: each window as the model expects it, gaps and hidden patches filled.
+    def reconstruct(self, x: Tensor, visible: Tensor) -> Tensor:
+        """(B, L) float32 in the units of `x`: each window as the model expects it, what is not visible filled.
 
-        `x` (B, L): windows of any length; what stands where `observed` (B, L; bool) is False is never read and may be
-        NaN. `hidden` (B, ceil(L / patch_len); bool): patches to replace by the mask token, nothing of which is read
-        either. Without it this is the official anomaly detection task; a window without a visible sample comes back
+        `x` (B, L): windows of any length; what stands where `visible` (B, L; bool) is False is never read and may be
+        NaN. With all visible this is the official anomaly detection task; a window without a visible sample comes back
         near 0. Raises ValueError on other shapes or types, or on a visible sample that is not finite.
         """
-        window = self._tokenise(x, observed, hidden)
-        tokens = self._backbone(torch.cat([window.prompts, window.tokens], dim=2), window.patches)
+        window = self._tokenise(x, visible)
+        tokens = torch.cat([window.prompts, window.tokens], dim=2)
+        for block in self.blocks:
+            tokens = block(tokens, self.config.prompt_num + window.patches)
         return window.in_units(self.forecast_head(tokens, window.patches))
 
-    def pretrain(self, x: Tensor, observed: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, L) twice: the reconstruction decoded from the tokens, and the one by way of the class token.
-
-        The official pretraining task: a class token stands after the patches, the class head sums the window up in
-        it, and the second decoder sees that summary beside the tokens, through which it passes no gradient. Arguments
-        and errors as in `reconstruct`.
-        """
-        window = self._tokenise(x, observed, hidden)
-        summary = self.cls_tokens[DATASET].expand(len(x), -1, -1, -1)
-        tokens = self._backbone(torch.cat([window.prompts, window.tokens, summary], dim=2), window.patches)
-        from_tokens = self.forecast_head(tokens[:, :, :-1], window.patches)
-        patches = tokens[:, :, self.config.prompt_num : -1].detach()
-        from_summary = self.pretrain_head(torch.cat([self.cls_head(tokens), patches], dim=2), window.patches)
-        return window.in_units(from_tokens), window.in_units(from_summary)
-
-    def _backbone(self, tokens: Tensor, patches: int) -> Tensor:
-        for block in self.blocks:
-            tokens = block(tokens, self.config.prompt_num + patches)
-        return tokens
-
-    def _tokenise(self, x: Tensor, observed: Tensor, hidden: Tensor | None) -> _Window:
+    def _tokenise(self, x: Tensor, visible: Tensor) -> _Window:
         patch_len = self.config.patch_len
         patches = self.config.patches(x.shape[-1])
-        self._check(x, observed, hidden, patches)
-        padding = (0, patches * patch_len - x.shape[1])  # what fills up the last patch is not observed
+        self._check(x, visible, patches)
+        padding = (0, patches * patch_len - x.shape[1])  # what fills up the last patch is not visible
         cut = (len(x), patches, patch_len)
         values = nn.functional.pad(x, padding).reshape(cut)
-        visible = nn.functional.pad(observed, padding).reshape(cut)
-        if hidden is not None:
-            visible = visible & ~hidden[:, :, None]
+        visible = nn.functional.pad(visible, padding).reshape(cut)
         values = torch.where(visible, values, 0.0)  # not a product: a gap may hold NaN
         if not bool(torch.isfinite(values).all()):
-            raise ValueError("a sample is called observed and is not a finite number")
+            raise ValueError("a sample is called visible and is not a finite number")
         count = visible.sum(dim=(1, 2), keepdim=True).clamp(min=1)
         mean = values.sum(dim=(1, 2), keepdim=True) / count
         centred = torch.where(visible, values - mean, 0.0)
@@ -207,12 +187,13 @@ class UniTS(nn.Module):
         return torch.where(unseen, self.prompt2forecat(context, tokens.shape[2]).transpose(-1, -2), tokens)
 
     @staticmethod
-    def _check(x: Tensor, observed: Tensor, hidden: Tensor | None, patches: int) -> None:
+    def _check(x: Tensor, visible: Tensor, patches: int) -> None:
         if x.ndim != 2 or not x.is_floating_point() or not 1 <= patches <= MAX_PATCHES:
             raise ValueError(f"x must be floats of shape (B, L) with 1 to {MAX_PATCHES} patches, not {tuple(x.shape)}")
-        for name, mask, shape in (("observed", observed, tuple(x.shape)), ("hidden", hidden, (len(x), patches))):
-            if mask is not None and (mask.dtype != torch.bool or tuple(mask.shape) != shape):
-                raise ValueError(f"{name} must be bool of shape {shape}, not {mask.dtype} of {tuple(mask.shape)}")
+        if visible.dtype != torch.bool or visible.shape != x.shape:
+            raise ValueError(
+                f"visible must be bool of shape {tuple(x.shape)}, not {visible.dtype} of {tuple(visible.shape)}"
+            )
 
 
 def new_units(config: UnitsConfig, seed: int) -> UniTS:

@@ -64,11 +64,6 @@ def load_units(folder: Path) -> UniTS:
     return _filled(new_units(config, seed=0), weights, path)
 
 
-def weights_source(folder: Path) -> str:
-    """Where the weights in `folder` come from, in the words of who saved them. Raises ConfigError."""
-    return str(_read_content(folder)["source"])
-
-
 def convert_official(path: Path, seed: int = 0) -> UniTS:
     """The model of an official pretraining checkpoint (`units_x32_pretrain_checkpoint.pth`, x64, x128), on the CPU.
 
@@ -138,7 +133,7 @@ def _filled(model: UniTS, weights: Mapping[str, Tensor], path: Path) -> UniTS:
     return model.eval()
 
 
-def _read_content(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> UnitsConfig:
     path = _existing(folder / CONFIG_FILE)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -147,14 +142,10 @@ def _read_content(folder: Path) -> dict[str, Any]:
     wanted = {"architecture", "source", "config"}
     if not isinstance(content, dict) or content.keys() != wanted or content["architecture"] != ARCHITECTURE:
         raise _unusable(path, f"it must hold {sorted(wanted)}, with the architecture {ARCHITECTURE!r}.")
-    return content
-
-
-def read_config(folder: Path) -> UnitsConfig:
-    config = _read_content(folder)["config"]
+    config = content["config"]
     known = {field.name for field in fields(UnitsConfig)}
     if not isinstance(config, dict) or config.keys() != known:
-        raise _unusable(folder / CONFIG_FILE, f"its config must hold exactly {sorted(known)}.")
+        raise _unusable(path, f"its config must hold exactly {sorted(known)}.")
     return UnitsConfig(**config)
 
 

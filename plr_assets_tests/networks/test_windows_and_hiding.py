@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plr_assets.networks.hiding import blockwise, every_sample_once, random_runs
+from plr_assets.networks.hiding import every_sample_once, random_runs
 from plr_assets.networks.windows import Windows
 
 
@@ -70,13 +70,3 @@ def test_runs_are_as_long_as_artefacts_anywhere_in_the_window_and_repeat_with_th
     assert 8 <= np.median(lengths) <= 14  # 10 as drawn; runs that meet are longer
     often = hidden.reshape(4000, 32, 16).mean(axis=(0, 2))  # by place in the window; edges are no exception
     assert often.max() < 1.3 * often.min()
-
-
-@given(st.integers(1, 4), st.integers(1, 8), st.integers(1, 8), st.integers(0, 99))
-def test_a_block_is_hidden_whole_where_any_of_it_is(rows: int, blocks: int, block: int, seed: int) -> None:
-    mask = np.random.default_rng(seed).random((rows, blocks * block)) < 0.2
-    grown = blockwise(mask, block)
-    assert (grown >= mask).all()
-    parts, whole = mask.reshape(rows, blocks, block), grown.reshape(rows, blocks, block)
-    assert np.array_equal(whole.all(axis=2), parts.any(axis=2))
-    assert np.array_equal(whole.any(axis=2), parts.any(axis=2))

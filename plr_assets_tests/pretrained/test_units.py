@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from plr_assets.errors import ConfigError
-from plr_assets.pretrained.masking import draw_hidden, pretraining_loss, squared_error
 from plr_assets.pretrained.units import DATASET, UniTS, UnitsConfig, new_units
 from plr_assets.pretrained.units_weights import PER_DATA_SET
 from plr_assets.seeds import generator
@@ -34,7 +33,7 @@ def windows(count: int, samples: int = SAMPLES, seed: int = 0) -> Tensor:
     return torch.from_numpy(signal.astype(np.float32))
 
 
-def all_observed(x: Tensor) -> Tensor:
+def all_visible(x: Tensor) -> Tensor:
     return torch.ones_like(x, dtype=torch.bool)
 
 
@@ -64,13 +63,24 @@ def test_values_are_those_of_the_official_forward_pass() -> None:
     official = json.loads((HERE / "units_official_values.json").read_text())
     model = official_weights()
     x = torch.from_numpy(generator(1, "window").normal(100, 15, (1, SAMPLES)))
-    np.testing.assert_allclose(model.reconstruct(x, all_observed(x))[0], official["reconstruct"], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(model.reconstruct(x, all_visible(x))[0], official["reconstruct"], rtol=0, atol=1e-7)
+
+
+@torch.no_grad()
+def test_a_patch_without_a_visible_sample_enters_as_in_the_official_pretraining() -> None:
+    official = json.loads((HERE / "units_official_values.json").read_text())
+    model = official_weights()
     # The official pretraining normalises by hidden samples too; with one patch repeated that makes no difference.
-    repeated = x[:, :16].repeat(1, 5)
-    hidden = torch.tensor([[False, True, False, True, True]])
-    from_tokens, from_summary = model.pretrain(repeated, all_observed(repeated), hidden)
-    np.testing.assert_allclose(from_tokens[0], official["pretrain_from_tokens"], rtol=0, atol=1e-7)
-    np.testing.assert_allclose(from_summary[0], official["pretrain_from_summary"], rtol=0, atol=1e-7)
+    x = torch.from_numpy(generator(1, "window").normal(100, 15, (1, SAMPLES)))[:, :16].repeat(1, 5)
+    visible = all_visible(x)
+    for patch in (1, 3, 4):
+        visible[:, 16 * patch : 16 * patch + 16] = False
+    window = model._tokenise(x, visible)
+    tokens = torch.cat([window.prompts, window.tokens, model.cls_tokens[DATASET]], dim=2)  # ours has no class token
+    for block in model.blocks:
+        tokens = block(tokens, SMALL.prompt_num + window.patches)
+    decoded = window.in_units(model.forecast_head(tokens[:, :, :-1], window.patches))
+    np.testing.assert_allclose(decoded[0], official["pretrain_from_tokens"], rtol=0, atol=1e-7)
 
 
 @torch.no_grad()
@@ -78,46 +88,36 @@ def test_values_are_those_of_the_official_forward_pass() -> None:
 def test_what_stands_in_a_gap_in_padding_or_under_a_mask_changes_nothing(junk: float) -> None:
     model = new_units(SMALL, seed=1).eval()
     x = windows(3)
-    observed = all_observed(x)
-    observed[0, 5:9] = False  # within a patch
-    observed[1, 14:40] = False  # a whole patch and parts of two
-    observed[2, 30:] = False  # padding at the end
-    hidden = torch.zeros(3, 5, dtype=torch.bool)
-    hidden[:, 0] = True
-    unseen = ~observed | hidden.repeat_interleave(16, dim=1)[:, :SAMPLES]
-    changed = torch.where(unseen, junk, x)
+    visible = all_visible(x)
+    visible[0, 5:9] = False  # within a patch
+    visible[1, 14:40] = False  # a whole patch and parts of two
+    visible[2, 30:] = False  # padding at the end
+    changed = torch.where(visible, x, junk)
     assert not torch.equal(changed.nan_to_num(), x)
-    assert torch.equal(model.reconstruct(changed, observed, hidden), model.reconstruct(x, observed, hidden))
-    gaps = torch.where(observed, x, junk)
-    assert torch.equal(model.reconstruct(gaps, observed), model.reconstruct(x, observed))
-    for ours, theirs in zip(
-        model.pretrain(changed, observed, hidden), model.pretrain(x, observed, hidden), strict=True
-    ):
-        assert torch.equal(ours, theirs)
-    assert torch.equal(squared_error(x + 1, gaps, observed), squared_error(x + 1, x, observed))
+    assert torch.equal(model.reconstruct(changed, visible), model.reconstruct(x, visible))
 
 
 @torch.no_grad()
 def test_every_visible_sample_and_every_mask_counts() -> None:
     model = new_units(SMALL, seed=1).eval()
     x = windows(1)
-    plain = model.reconstruct(x, all_observed(x))
+    plain = model.reconstruct(x, all_visible(x))
     for sample in (0, 33, SAMPLES - 1):
         moved = x.clone()
         moved[0, sample] += 30
-        assert not torch.allclose(model.reconstruct(moved, all_observed(x)), plain, atol=1e-3)
+        assert not torch.allclose(model.reconstruct(moved, all_visible(x)), plain, atol=1e-3)
     for patch in range(5):
-        hidden = torch.zeros(1, 5, dtype=torch.bool)
-        hidden[0, patch] = True
-        assert not torch.allclose(model.reconstruct(x, all_observed(x), hidden), plain, atol=1e-4)
+        visible = all_visible(x)
+        visible[0, 16 * patch : 16 * patch + 16] = False
+        assert not torch.allclose(model.reconstruct(x, visible), plain, atol=1e-4)
 
 
 @torch.no_grad()
 def test_a_reconstruction_follows_the_level_and_size_of_its_window() -> None:
     model = new_units(SMALL, seed=1).eval()
     x = windows(2)
-    scaled = model.reconstruct(5 * x - 40, all_observed(x))
-    np.testing.assert_allclose(scaled, 5 * model.reconstruct(x, all_observed(x)) - 40, rtol=1e-4, atol=1e-2)
+    scaled = model.reconstruct(5 * x - 40, all_visible(x))
+    np.testing.assert_allclose(scaled, 5 * model.reconstruct(x, all_visible(x)) - 40, rtol=1e-4, atol=1e-2)
 
 
 @torch.no_grad()
@@ -125,10 +125,10 @@ def test_a_reconstruction_follows_the_level_and_size_of_its_window() -> None:
 def test_windows_of_any_length_and_of_nothing_give_finite_numbers(samples: int) -> None:
     model = new_units(SMALL, seed=1).eval()
     x = windows(3, samples)
-    observed = all_observed(x)
-    observed[1] = False
+    visible = all_visible(x)
+    visible[1] = False
     x[2] = 95.0
-    out = model.reconstruct(x, observed)
+    out = model.reconstruct(x, visible)
     assert out.shape == x.shape
     assert bool(torch.isfinite(out).all())
     assert out[1].abs().max() < 0.1  # no visible sample: the centre is 0 and the scale its floor
@@ -139,8 +139,8 @@ def test_windows_of_any_length_and_of_nothing_give_finite_numbers(samples: int) 
 def test_a_window_alone_gives_what_it_gives_in_a_batch() -> None:
     model = new_units(SMALL, seed=1).eval()
     x = windows(6)
-    together = model.reconstruct(x, all_observed(x))
-    alone = torch.cat([model.reconstruct(row[None], all_observed(row[None])) for row in x])
+    together = model.reconstruct(x, all_visible(x))
+    alone = torch.cat([model.reconstruct(row[None], all_visible(row[None])) for row in x])
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-4)
 
 
@@ -153,18 +153,17 @@ def test_equal_seeds_give_equal_bytes_and_leave_the_global_stream_alone() -> Non
 
 
 def train(steps: int, seed: int = 0) -> tuple[UniTS, list[float]]:
-    """Overfit one batch by the official pretraining task."""
+    """Overfit one batch: rebuild what is hidden of it, patches 2 and 5 of 8."""
     model = new_units(UnitsConfig(d_model=16, prompt_num=4, e_layers=2, dropout=0.0), seed).train()
     x = windows(8, 128)
     x = (x - x.mean()) / x.std()
-    observed = all_observed(x)
-    observed[:, 40:45] = False
-    hidden = draw_hidden(model.config, 8, 8, torch.Generator().manual_seed(seed))
+    visible = all_visible(x)
+    visible[:, 32:48] = visible[:, 80:96] = False
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
     losses = []
     for _ in range(steps):
         optimiser.zero_grad()
-        loss = pretraining_loss(model.pretrain(x, observed, hidden), x, observed)
+        loss = (model.reconstruct(x, visible) - x)[~visible].square().mean()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(loss.item())
@@ -181,37 +180,22 @@ def test_equal_training_gives_equal_weights() -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_gradients_reach_every_parameter_the_official_code_uses() -> None:
+def test_gradients_reach_every_parameter_the_official_code_uses_for_this_task() -> None:
     model = official_weights()
     x = windows(4, 128).double()
-    hidden = draw_hidden(model.config, 4, 8, torch.Generator().manual_seed(0))
-    pretraining_loss(model.pretrain(x, all_observed(x), hidden), x, all_observed(x)).backward()
+    visible = all_visible(x)
+    visible[:, 32:48] = False  # the mask token has to be used
+    (model.reconstruct(x, visible) - x).square().sum().backward()  # type: ignore[no-untyped-call]
     without = {name for name, value in model.named_parameters() if value.grad is None or not bool(value.grad.any())}
     # Never called by the official code either: the blocks' second `proj`.
-    blocks = range(model.config.e_layers)
-    assert without == {
+    never = {
         f"blocks.{n}.{kind}_att_block.proj.{part}"
-        for n in blocks
+        for n in range(model.config.e_layers)
         for kind in ("seq", "var")
         for part in ("weight", "bias")
     }
-
-
-def test_hidden_patches_are_drawn_as_configured() -> None:
-    def draw(right_prob: float, seed: int = 0) -> Tensor:
-        config = UnitsConfig(min_mask_ratio=0.5, max_mask_ratio=0.8, right_prob=right_prob)
-        return draw_hidden(config, 400, 40, torch.Generator().manual_seed(seed))
-
-    for right_prob in (0.0, 1.0):
-        share = draw(right_prob).float().mean(dim=1)
-        assert 0.5 <= share.min() < 0.53
-        assert 0.77 < share.max() <= 0.825  # the visible patches are rounded down
-        assert torch.equal(draw(right_prob), draw(right_prob))
-        assert not torch.equal(draw(right_prob), draw(right_prob, seed=1))
-    last = draw(1.0).int()
-    assert bool((last.diff(dim=1) >= 0).all())  # once hidden, hidden to the end
-    everywhere = draw(0.0).float().mean(dim=0)
-    assert everywhere.max() - everywhere.min() < 0.15
+    of_pretraining = {name for name in without if name.partition(".")[0] in ("cls_tokens", "cls_head", "pretrain_head")}
+    assert without - of_pretraining == never
 
 
 @pytest.mark.parametrize(
@@ -235,14 +219,14 @@ def test_a_configuration_that_cannot_be_built_names_what_is_wrong(change: dict[s
 def test_wrong_shapes_types_and_visible_gaps_are_refused() -> None:
     model = new_units(SMALL, seed=1).eval()
     x = windows(2)
-    observed = all_observed(x)
-    with pytest.raises(ValueError, match="hidden must be bool"):
-        model.reconstruct(x, observed, torch.zeros(2, 4, dtype=torch.bool))
-    with pytest.raises(ValueError, match="observed must be bool"):
-        model.reconstruct(x, observed.float())
+    visible = all_visible(x)
+    with pytest.raises(ValueError, match="visible must be bool"):
+        model.reconstruct(x, visible[:, 1:])
+    with pytest.raises(ValueError, match="visible must be bool"):
+        model.reconstruct(x, visible.float())
     with pytest.raises(ValueError, match="x must be floats"):
-        model.reconstruct(x[0], observed[0])
+        model.reconstruct(x[0], visible[0])
     gap = x.clone()
     gap[0, 3] = float("nan")
     with pytest.raises(ValueError, match="not a finite number"):
-        model.reconstruct(gap, observed)
+        model.reconstruct(gap, visible)

@@ -23,7 +23,6 @@ from plr_assets.pretrained.units_weights import (
     convert_official,
     load_units,
     save_units,
-    weights_source,
 )
 
 SMALL = UnitsConfig(d_model=16, prompt_num=4, e_layers=2)
@@ -74,7 +73,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     assert not again.training
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
     assert torch.equal(again.reconstruct(X, OBSERVED), model.reconstruct(X, OBSERVED))
-    assert weights_source(tmp_path / "units") == "random weights, seed 5"
+    assert json.loads((tmp_path / "units" / CONFIG_FILE).read_text())["source"] == "random weights, seed 5"
     save_units(again, tmp_path / "copy", "random weights, seed 5")
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         assert (tmp_path / "copy" / name).read_bytes() == (tmp_path / "units" / name).read_bytes()
@@ -169,4 +168,4 @@ def test_a_folder_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         load_units(larger)
     (larger / CONFIG_FILE).write_text("{}")
     with pytest.raises(ConfigError, match="with the architecture 'UniTS'"):
-        weights_source(larger)
+        load_units(larger)

@@ -166,7 +166,7 @@ def test_pretraining_says_so_repeats_to_the_byte_and_leaves_no_start_as_it_was(t
             start = moment.build_moment(moment.read_config(tmp_path / "a"))
     else:
         network = units_weights.load_units(tmp_path / "a")
-        assert units_weights.weights_source(tmp_path / "a") == "10 simulated recordings"
+        assert json.loads(written["config.json"])["source"] == "10 simulated recordings"
         with reproducible(integer_seed(3, "pretraining", "network")):
             start = units.UniTS(units_weights.read_config(tmp_path / "a"))
     pairs = zip(network.state_dict().values(), start.state_dict().values(), strict=True)
