@@ -20,7 +20,8 @@ from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_
 from plr_assets.recordings.simulator.recordings import on_the_grid as simulated_on_the_grid
 from plr_assets.recordings.table import Recordings
 from plr_assets.registry import load_registry
-from plr_assets.study import Simulation, load_study
+from plr_assets.study import load_study
+from plr_assets.study.recordings import Simulation
 
 Rows = NDArray[np.float64]
 # no parameter was chosen on these

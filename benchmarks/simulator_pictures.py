@@ -16,7 +16,7 @@ from plr_assets.paths import project_root
 from plr_assets.recordings.lights import runs
 from plr_assets.recordings.simulator.artefacts import NO_PUPIL
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
-from plr_assets.study import Simulation
+from plr_assets.study.recordings import Simulation
 
 
 def _blinks(recording: SimulatedRecording) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, model_validator
 
-from plr_assets.config_files import load_model
+from plr_assets.config_files import StrictModel, load_model
 from plr_assets.errors import ConfigError, did_you_mean
 from plr_assets.paths import configs_dir
 
@@ -29,10 +29,8 @@ Foundation = Literal["moment", "units", "tabpfn"]
 Profile = Literal["cpu", "gpu"]
 
 
-class Search(BaseModel):
+class Search(StrictModel):
     """The candidates of one parameter: `choices`, or from `low` to `high`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     low: StrictInt | StrictFloat | None = Field(
         default=None, description="smallest; whole numbers if `high` is one too"
@@ -52,10 +50,8 @@ class Search(BaseModel):
         return self
 
 
-class Method(BaseModel):
+class Method(StrictModel):
     """One registry entry."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     display: str = Field(description="name in figures and tables")
     abbreviation: str = Field(max_length=12, description="name where space is short")
@@ -92,9 +88,7 @@ class Method(BaseModel):
         return None if self.implementation is None else self.implementation.partition(":")[0]
 
 
-class _MethodFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _MethodFile(StrictModel):
     methods: dict[str, Method]
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from plr_assets.errors import SelectionError
 from plr_assets.grid import PRINT_ORDER, SORT_ORDER, Grid, PipelineKey, grid_of
 from plr_assets.registry import AXES, SEPARATOR, Axis, Registry, load_registry
-from plr_assets.study import Foundations, Study, SubGrid, load_study
+from plr_assets.study import Study, SubGrid, load_study
+from plr_assets.study.pretrained import Foundations
 
 STAGES = ("features", "pipelines", "imputed_signals", "outlier_masks", "detectors", "imputers", "reconstructions")
 FULL_VOTE = "ensemble-LOF-MOMENT-OneClassSVM-PROPHET-SubPCA-TimesNet-UniTS-gt-finetune"

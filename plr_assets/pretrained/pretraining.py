@@ -20,7 +20,9 @@ from plr_assets.recordings.simulator.cohort import simulate_cohort
 from plr_assets.recordings.simulator.recordings import on_the_grid
 from plr_assets.recordings.table import Recordings
 from plr_assets.seeds import integer_seed
-from plr_assets.study import Alignment, Baseline, Pretraining, RecordingFiles, Sampling, Simulation, Study, SubGrid
+from plr_assets.study import Study, SubGrid
+from plr_assets.study.pretrained import Pretraining
+from plr_assets.study.recordings import Alignment, Baseline, RecordingFiles, Sampling, Simulation
 
 if TYPE_CHECKING:
     import torch

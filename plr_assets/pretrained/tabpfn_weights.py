@@ -15,7 +15,7 @@ from typing import Any
 
 from plr_assets.errors import ConfigError, ContractError
 from plr_assets.pretrained.weights import Origin
-from plr_assets.study import TabpfnWeights
+from plr_assets.study.pretrained import TabpfnWeights
 
 REPOSITORY = "Prior-Labs/TabPFN-v2-clf"
 # What the package takes by default for version 2.

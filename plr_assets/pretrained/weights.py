@@ -14,7 +14,7 @@ from pathlib import Path
 from plr_assets.errors import ConfigError
 from plr_assets.pretrained import moment, units, units_network, units_weights
 from plr_assets.pretrained.pretraining import pretrain
-from plr_assets.study import MomentWeights, UnitsWeights
+from plr_assets.study.pretrained import MomentWeights, UnitsWeights
 
 HUB_FILES = (moment.CONFIG_FILE, moment.WEIGHTS_FILE)
 

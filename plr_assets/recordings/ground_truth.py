@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plr_assets.recordings.file_errors import FileError
 from plr_assets.recordings.headered_csv import parse_flags
 from plr_assets.recordings.text_csv import first_row, increasing_time, numeric_columns
-from plr_assets.study import Sampling
+from plr_assets.study.recordings import Sampling
 
 TRUTH_COLUMNS = ("time", "outlier_labels", "denoised")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from plr_assets.recordings.file_errors import FileError, read_bytes
 from plr_assets.recordings.text_csv import first_row, increasing_time, numeric_columns
-from plr_assets.study import ColumnMap
+from plr_assets.study.recordings import ColumnMap
 
 # The columns of a processed recording that are read; such files have about 94.
 PROCESSED_COLUMNS = ("time", "pupil_raw", "outlier_labels", "pupil_toBeImputed", "denoised", "R", "B")

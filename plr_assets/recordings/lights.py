@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plr_assets.recordings.table import COLOURS, Stimulus
-from plr_assets.study import DeclaredStimulus
+from plr_assets.study.recordings import DeclaredStimulus
 
 Drive = NDArray[np.float64]
 

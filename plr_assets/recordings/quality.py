@@ -1,6 +1,6 @@
 """The quality gate: is a recording what the study's protocol asks for, and can its pupil be read?
 
-Belongs here: the rules, in the words of a technician. Does not belong here: the limits (the study's `quality`), reading
+Belongs here: the rules, in the words of a technician. Does not belong here: the limits (`study.quality`), reading
 files (`FileError`s of the readers), or judging single samples (`outlier_detection`). No rule looks at the diagnosis.
 A recording without findings is accepted, one with flags is used and watched, one with a refusal is quarantined.
 """
@@ -19,7 +19,7 @@ from plr_assets.recordings.baseline import window_samples
 from plr_assets.recordings.gridded import GriddedTrace
 from plr_assets.recordings.lights import measured_stimuli, runs
 from plr_assets.recordings.table import Stimulus
-from plr_assets.study import QualityLimits
+from plr_assets.study.quality import QualityLimits
 
 Severity = Literal["flag", "refuse"]
 Array = NDArray[np.float64]

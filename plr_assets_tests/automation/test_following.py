@@ -20,7 +20,8 @@ from plr_assets.platform.planning import Planner
 from plr_assets.platform.runner import materialized_versions
 from plr_assets.platform.stages import Inputs, StageAsset
 from plr_assets.registry import AXES, Axis, load_registry
-from plr_assets.study import Foundations, Study, load_study
+from plr_assets.study import Study, load_study
+from plr_assets.study.pretrained import Foundations
 from plr_assets_tests.e2e.lab import TRIAL, Lab, Place, descendants
 
 OUTLIER: Axis = "outlier_detection"

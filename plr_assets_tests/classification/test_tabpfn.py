@@ -16,7 +16,8 @@ from plr_assets.grid import Grid
 from plr_assets.pretrained.tabpfn_weights import HUB_FILE, REPOSITORY, WEIGHTS_FILE, obtain_tabpfn
 from plr_assets.pretrained.weights import Origin
 from plr_assets.registry import load_registry
-from plr_assets.study import Foundations, Study, TabpfnWeights, load_study
+from plr_assets.study import Study, load_study
+from plr_assets.study.pretrained import Foundations, TabpfnWeights
 from plr_assets_tests.contract.registered import tiny_weights
 
 RNG = np.random.default_rng(0)

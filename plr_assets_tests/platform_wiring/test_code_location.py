@@ -15,7 +15,8 @@ import plr_assets.definitions
 from plr_assets.defs import ASSETS
 from plr_assets.grid import grid_of
 from plr_assets.paths import project_root
-from plr_assets.study import Foundations, TabpfnWeights, load_study
+from plr_assets.study import load_study
+from plr_assets.study.pretrained import Foundations, TabpfnWeights
 
 STUDIES = ["demo", "paper"]
 HEAVY = ("torch", "pypots", "momentfm", "catboost", "xgboost", "prophet", "mlflow", "sklearn", "matplotlib", "scipy")

@@ -21,7 +21,9 @@ from plr_assets.pretrained.weights import ORIGIN_FILE, Origin, obtain_moment, ob
 from plr_assets.recordings.simulator.cohort import simulate_cohort
 from plr_assets.recordings.simulator.recordings import on_the_grid
 from plr_assets.seeds import integer_seed
-from plr_assets.study import MomentWeights, Pretraining, Simulation, UnitsWeights, load_study
+from plr_assets.study import load_study
+from plr_assets.study.pretrained import MomentWeights, Pretraining, UnitsWeights
+from plr_assets.study.recordings import Simulation
 
 QUICK = Pretraining(recordings=10, epochs=1, learning_rate=3e-3)
 TINY_MOMENT = MomentWeights(source="pretrain", d_model=16, layers=1, heads=2, d_ff=16, pretraining=QUICK)

@@ -17,7 +17,8 @@ from plr_assets.recordings.headered_csv import HeaderedTrace
 from plr_assets.recordings.lights import measured_stimuli
 from plr_assets.recordings.resample import nearest_index, pick_index, pick_nearest, stamp_unit
 from plr_assets.recordings.table import Stimulus
-from plr_assets.study import ColumnMap, Study
+from plr_assets.study import Study
+from plr_assets.study.recordings import ColumnMap
 
 steps = hnp.arrays(np.int64, st.integers(1, 40), elements=st.integers(1, 12))
 

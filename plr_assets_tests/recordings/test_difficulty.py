@@ -15,7 +15,7 @@ from benchmarks.difficulty import (
     tuned_auroc,
 )
 from plr_assets.recordings.simulator.cohort import simulate_cohort
-from plr_assets.study import Simulation
+from plr_assets.study.recordings import Simulation
 
 SEEDS = (201, 202, 203, 204, 205, 206)
 

@@ -19,7 +19,7 @@ from plr_assets.recordings.simulator.fidelity import (
     main,
     measure_recording,
 )
-from plr_assets.study import Simulation
+from plr_assets.study.recordings import Simulation
 
 
 @pytest.fixture(scope="module")

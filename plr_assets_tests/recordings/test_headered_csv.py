@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from plr_assets.errors import DataError
 from plr_assets.recordings.headered_csv import parse_headered_csv
-from plr_assets.study import ColumnMap
+from plr_assets.study.recordings import ColumnMap
 
 MAP = ColumnMap(time="t", pupil="d")
 FULL = ColumnMap(time="t", pupil="d", truth="gt", artefact="bad")

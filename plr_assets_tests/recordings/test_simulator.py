@@ -14,7 +14,8 @@ from plr_assets.recordings.lights import runs
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
 from plr_assets.recordings.simulator.files import write_study_files
 from plr_assets.recordings.simulator.response import follow
-from plr_assets.study import Simulation, Study
+from plr_assets.study import Study
+from plr_assets.study.recordings import Simulation
 
 # values a row, in the dark and in a stimulus slot
 EARLY_LENGTHS, JUNE_LENGTHS = {75, 76}, {76, 77}

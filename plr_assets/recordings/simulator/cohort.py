@@ -16,7 +16,7 @@ from plr_assets.recordings.simulator.device import Protocol, draw_frame_times, d
 from plr_assets.recordings.simulator.parameters import PHYSIOLOGY, Colour, ColourResponse
 from plr_assets.recordings.simulator.response import ResponseParameters, constriction, fluctuation
 from plr_assets.seeds import generator
-from plr_assets.study import Simulation
+from plr_assets.study.recordings import Simulation
 
 # Twice the frame rate: the response is smooth at this scale, and is interpolated at the frames.
 _STEP_S = 1 / 60

@@ -29,7 +29,7 @@ from plr_assets.recordings.device_csv import END_TRANSIENT_FRAMES
 from plr_assets.recordings.lights import runs
 from plr_assets.recordings.simulator.artefacts import NO_PUPIL
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
-from plr_assets.study import Simulation
+from plr_assets.study.recordings import Simulation
 
 Values = NDArray[np.float64]
 # Who is measured: all seven files, or the blinks of one file at a time.
