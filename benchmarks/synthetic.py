@@ -17,8 +17,8 @@ from mlflow.entities import Metric, Param
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.paths import data_root
 from plr_assets.platform.artifacts import Product
-from plr_assets.platform.contract import default_tracking_uri
 from plr_assets.platform.stages import Stage, Task, stage_asset
+from plr_assets.platform.store import default_tracking_uri
 from plr_assets.registry import AXES
 from plr_assets.schemas import Column, Table
 from plr_assets.study import Study, load_study

@@ -9,13 +9,13 @@ Such a run is FINISHED, carries `plr.asset`, `plr.key`, `plr.contract_version` a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plr_assets.errors import ContractError
 from plr_assets.platform.contract import CONTRACT_VERSION
+from plr_assets.platform.store import runs_of
 from plr_assets.schemas import Column, Table
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 TAGS = ("plr.asset", "plr.key", "plr.contract_version", "plr.synthetic")
 # Set on it when it was looked at: by which run it was adopted, or why it was not.
 ADOPTED, REFUSED = "plr.adopted", "plr.refused"
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +52,12 @@ def waiting(client: MlflowClient, study: str, *, since_ms: int = 0) -> list[str]
     experiments = {experiment.experiment_id: experiment.name for experiment in client.search_experiments()}
     condition = f"attributes.status = 'FINISHED' AND attributes.end_time >= {since_ms} AND tags.`plr.asset` LIKE '%'"
     found = []
-    for run in _search(client, list(experiments), condition):
+    for run in runs_of(client, list(experiments), condition):
         tags = run.data.tags
         looked_at = {ADOPTED, REFUSED, "plr.fingerprint"} & tags.keys()  # what we publish has a fingerprint
         if not looked_at and _study_of(run, experiments[run.info.experiment_id]) == study:
             found.append(run)
     return [run.info.run_id for run in sorted(found, key=lambda run: (run.info.end_time, run.info.run_id))]
-
-
-def _search(client: MlflowClient, experiments: list[str], condition: str) -> Iterator[Run]:
-    token: str | None = None
-    while True:
-        page = client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def read_proposal(client: MlflowClient, run_id: str) -> Proposal:

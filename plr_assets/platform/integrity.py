@@ -100,14 +100,15 @@ def _database(
         newest = current.get(pipeline)
         if newest is None:
             yield Problem(f"{path.name}: {pipeline}", f"its run {run_id} is not published.", rebuild)
-        elif newest.run_id != run_id and newest.digest != _digest(contract, pipeline, run_id):
+        elif newest.run_id != run_id and newest.digest != _digest(contract, run_id):
             yield Problem(f"{path.name}: {pipeline}", f"its rows are of run {run_id}, which was superseded.", rebuild)
     if results_db.content_digest(path) is None:
         yield Problem(path.name, "it is of another version, or damaged.", rebuild)
 
 
-def _digest(contract: Contract, pipeline: str, run_id: str) -> str | None:
-    return next((run.digest for run in contract.runs("evaluation", pipeline) if run.run_id == run_id), None)
+def _digest(contract: Contract, run_id: str) -> str | None:
+    run = contract.published(run_id)
+    return None if run is None else run.digest
 
 
 def _orphans(contract: Contract) -> Iterator[Problem]:

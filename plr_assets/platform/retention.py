@@ -20,7 +20,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
 
 import dagster as dg
 
@@ -32,12 +31,12 @@ from plr_assets.platform.processes import lives
 from plr_assets.platform.results_db import database_path, read_table
 from plr_assets.platform.scratch import abandoned
 from plr_assets.platform.stages import StageAsset
+from plr_assets.platform.store import PAGE, local_path
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _RUN_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
-_PAGE = 1000
 _KEEP = "plr.keep"
 
 
@@ -61,8 +60,8 @@ class Garbage:
 
 def garbage(planner: Planner, assets: Sequence[StageAsset]) -> list[Garbage]:
     """All that may go, run by run and then files. Changes nothing."""
-    # folders are listed before runs: a run that another process begins in between is then never taken for an orphan
-    folders = list(_artifact_folders(planner.contract, {asset.stage.experiment for asset in assets}))
+    # only of our own experiments: what lies in others is theirs
+    orphans = planner.contract.folders_without_run({asset.stage.experiment for asset in assets})
     runs = {run.info.run_id: run for run in planner.contract.search()}
     kept = _with_upstream(_roots(planner, assets, runs), runs, planner.contract)
     found = []
@@ -70,8 +69,7 @@ def garbage(planner: Planner, assets: Sequence[StageAsset]) -> list[Garbage]:
         why = _why(run)
         if run_id not in kept and why:
             found.append(_of_run(run, why))
-    there = set(runs) | {run.info.run_id for run in _every_run(planner.contract)}
-    found += [_of_files(folder, "its run was deleted") for folder in folders if folder.name not in there]
+    found += [_of_files(folder, "its run was deleted") for folder in orphans]
     found += [
         _of_files(path, "left by a killed process") for path in (*_partials(planner.study.data_dir), *abandoned())
     ]
@@ -145,28 +143,16 @@ def _named_elsewhere(contract: Contract, runs: Collection[str]) -> set[str]:
     named: set[str] = set()
     token: str | None = None
     while True:
-        models = contract.client.search_model_versions(max_results=_PAGE, page_token=token)
+        models = contract.client.search_model_versions(max_results=PAGE, page_token=token)
         for model in models:
             named.update(_RUN_ID.findall(json.dumps([model.run_id, model.source, dict(model.tags or {})])))
         token = models.token
         if not token:
             break
-    for run in _every_run(contract):
+    for run in contract.every_run():
         if run.info.run_id not in runs:
             named.update(_RUN_ID.findall(json.dumps([dict(run.data.tags), dict(run.data.params)])))
     return named
-
-
-def _every_run(contract: Contract) -> Iterator[Run]:
-    """All runs of the store that are not deleted."""
-    experiments = [experiment.experiment_id for experiment in contract.client.search_experiments()]
-    token: str | None = None
-    while True:
-        page = contract.client.search_runs(experiments, max_results=_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _with_upstream(roots: Iterable[str], runs: Mapping[str, Run], contract: Contract) -> set[str]:
@@ -198,12 +184,10 @@ def _why(run: Run) -> str:
 def _of_run(run: Run, why: str) -> Garbage:
     tags = run.data.tags
     place = f"{tags.get('plr.asset', '?')} {tags.get('plr.key', '?')}"
-    folder = _local(run.info.artifact_uri)
+    folder = local_path(run.info.artifact_uri)
     if folder is None:
-        declared = (
-            json.loads(tags["plr.artifacts"]) if "plr.artifacts" in tags and "plr.artifacts.1" not in tags else {}
-        )
-        return Garbage(place, why, sum(info["bytes"] for info in declared.values()), run.info.run_id, ())
+        declared = Contract.artifacts_of(run)
+        return Garbage(place, why, sum(info.bytes for info in declared.values()), run.info.run_id, ())
     whole = folder.parent if folder.parent.name == run.info.run_id else folder
     return Garbage(place, why, _size(whole), run.info.run_id, (whole,) if whole.exists() else ())
 
@@ -212,24 +196,10 @@ def _of_files(path: Path, why: str) -> Garbage:
     return Garbage(str(path), why, _size(path), None, (path,))
 
 
-def _artifact_folders(contract: Contract, experiments: Collection[str]) -> Iterator[Path]:
-    """Folders of runs below the study's own experiments, if they lie on this machine; others' are theirs."""
-    for name in sorted(experiments):
-        experiment = contract.client.get_experiment_by_name(f"{contract.study}/{name}")
-        place = None if experiment is None else _local(experiment.artifact_location)
-        if place is not None and place.is_dir():
-            yield from (path for path in sorted(place.iterdir()) if path.is_dir() and _RUN_ID.fullmatch(path.name))
-
-
 def _partials(data_dir: Path) -> Iterator[Path]:
     """Half-written files and folders of a study."""
     for pattern in (".simulation-*", ".*.partial*", "*.partial", "figures/**/.*.partial"):
         yield from sorted(data_dir.glob(pattern))
-
-
-def _local(uri: str) -> Path | None:
-    parsed = urlparse(uri)
-    return Path(unquote(parsed.path)) if parsed.scheme in ("", "file") else None
 
 
 def _size(path: Path) -> int:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from plr_assets.errors import PlrError
 from plr_assets.paths import data_root, project_root, state_dir
-from plr_assets.platform.contract import default_tracking_uri
+from plr_assets.platform.store import default_tracking_uri
 
 # The pages stop within seconds; a run worker may be inside a long call.
 _GRACE_S = 10.0

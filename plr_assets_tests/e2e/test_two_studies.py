@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import yaml
 
-from plr_assets.platform.contract import Contract, default_tracking_uri
+from plr_assets.platform.contract import Contract
+from plr_assets.platform.store import default_tracking_uri
 from plr_assets.study import load_study
 from plr_assets_tests.e2e.lab import TRIAL, Lab
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import json
 import logging
@@ -19,7 +18,6 @@ from polars.testing import assert_frame_equal
 
 from plr_assets import schemas
 from plr_assets.errors import ContractError
-from plr_assets.platform import contract as contract_module
 from plr_assets.platform.artifacts import (
     Product,
     folder_path,
@@ -523,41 +521,7 @@ def test_nothing_that_is_published_is_a_pickle(contract: Contract, publish: Publ
     assert not any(file.read_bytes().startswith(b"\x80") for file in files)
 
 
-def test_no_module_of_the_product_can_unpickle() -> None:
-    """The error of that name may be caught: torch raises it where it refuses what a checkpoint holds. The export for
-    other people's scripts writes a pickle."""
-    forbidden = {"pickle", "cloudpickle", "dill", "joblib", "shelve"}
-    imported = {(file, name) for file, node in _product_nodes() for name in _imported_by(node)}
-    assert any(file == "contract.py" and name.startswith("mlflow") for file, name in imported)
-    unpickling = {(file, name) for file, name in imported if name.partition(".")[0] in forbidden}
-    readers = {(file, "pickle.UnpicklingError") for file in ("units_weights.py", "tabpfn_weights.py")}
-    assert unpickling <= readers | {("exporting.py", "pickle")}
-    called = {ast.unparse(node.func) for file, node in _product_nodes() if isinstance(node, ast.Call)}
-    assert {name for name in called if name.startswith("pickle.")} == {"pickle.dumps"}
-
-
-def test_torch_reads_checkpoints_as_weights_only() -> None:
-    calls = {
-        (file, ast.unparse(node))
-        for file, node in _product_nodes()
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load"
-    }
-    official = {"units_weights.py", "tabpfn_weights.py"}
-    assert {file for file, _ in calls} == official, "ours are safetensors; official checkpoints are not"
-    assert all("weights_only=True" in call for _, call in calls)
-
-
-def _product_nodes() -> Iterator[tuple[str, ast.AST]]:
-    for file in Path(contract_module.__file__).parents[1].rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            yield file.name, node
-
-
-def _imported_by(node: ast.AST) -> list[str]:
-    """What an import names: `mlflow`, and of `from pickle import UnpicklingError` module and name."""
-    if isinstance(node, ast.ImportFrom):
-        return [f"{node.module or ''}.{alias.name}" for alias in node.names]
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+# -- what is left over ------------------------------------------------------------------------------------------------
 
 
 def test_a_run_that_a_dead_process_left_running_is_marked_killed_and_a_living_ones_is_not(
@@ -569,3 +533,14 @@ def test_a_run_that_a_dead_process_left_running_is_marked_killed_and_a_living_on
     assert contract.close_broken_off() == [dead]
     assert client.get_run(dead).info.status == "KILLED"
     assert client.get_run(living).info.status == "RUNNING"
+
+
+def test_an_orphan_is_a_folder_of_a_run_that_the_store_does_not_know(contract: Contract, publish: Publish) -> None:
+    run = publish(contract)
+    experiment = contract.file(run, "").parents[1]
+    orphan = experiment / ("f" * 32)
+    orphan.mkdir()
+    (experiment / "models" / "m-1").mkdir(parents=True)  # as MLflow lays models that are logged by themselves
+    assert contract.folders_without_run() == [orphan]
+    assert contract.folders_without_run({EXPERIMENT}) == [orphan]
+    assert contract.folders_without_run({"PLR_Imputation"}) == []
