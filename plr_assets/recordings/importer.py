@@ -20,7 +20,8 @@ from plr_assets.recordings.anonymise import FileIdentity, Pseudonym, assign_pseu
 from plr_assets.recordings.file_errors import FileError, read_bytes
 from plr_assets.recordings.gridded import GriddedTrace, grid_trace
 from plr_assets.recordings.ground_truth import parse_ground_truth
-from plr_assets.recordings.quality import Finding, flags_text, judge
+from plr_assets.recordings.quality import flags_text, judge
+from plr_assets.recordings.quality_evidence import Finding
 from plr_assets.recordings.readers.base import Parsed, Reader, RecordingFile, Trace
 from plr_assets.recordings.readers.registry import READERS, choose_reader
 from plr_assets.recordings.sources import Source, find_sources, subjects_table

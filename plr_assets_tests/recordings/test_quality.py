@@ -18,7 +18,8 @@ from plr_assets.recordings.device_csv import DeviceTrace
 from plr_assets.recordings.gridded import grid_trace
 from plr_assets.recordings.headered_csv import HeaderedTrace
 from plr_assets.recordings.importer import import_recordings
-from plr_assets.recordings.quality import Finding, flags_text, judge, refused
+from plr_assets.recordings.quality import flags_text, judge, refused
+from plr_assets.recordings.quality_evidence import Finding
 from plr_assets.study import Study
 from plr_assets_tests.recordings.conftest import study_of
 
