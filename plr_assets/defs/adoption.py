@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from plr_assets.imputation.errors import Imputed
     from plr_assets.recordings.table import Mask, Recordings
 
 Frames = Mapping[str, "pl.DataFrame"]
@@ -40,6 +39,7 @@ def adopt_mask(task: Task, brought: Frames) -> Product:
     from plr_assets.outlier_detection.agreement import per_recording
     from plr_assets.outlier_detection.scoring import score_detection
     from plr_assets.outlier_detection.vote import vote_share
+    from plr_assets.pooled_scores import described, headline
     from plr_assets.recordings.roles import scored_rows
     from plr_assets.recordings.table import signal_column
 
@@ -62,9 +62,11 @@ def adopt_mask(task: Task, brought: Frames) -> Product:
                 {"recording": cohort.recording, "share": signal_column(vote_share([mask], cohort.dropout))}
             ),
             "outlier_agreement": per_recording(mask[rows], scored, score=None),
-            "outlier_metrics": _described(task, metrics, {"method": task.method}, cohort, prefix),
+            "outlier_metrics": described(
+                metrics, {"method": task.method}, oracle=task.entry.oracle, synthetic=cohort.synthetic, prefix=prefix
+            ),
         },
-        metrics=_headline(metrics, prefix),
+        metrics=headline(metrics, prefix),
     )
 
 
@@ -87,10 +89,10 @@ def adopt_reconstruction(task: Task, brought: Frames) -> Product:
 def adopt_signals(task: Task, brought: Frames) -> Product:
     """Signals without gaps that equal the recording where it is not masked. Errors are measured as for ours."""
     import numpy as np
-    import polars as pl
 
     from plr_assets.imputation.errors import Imputed, error_sums, per_recording
-    from plr_assets.imputation.scoring import score_imputation
+    from plr_assets.imputation.scoring import score_imputation, with_changed
+    from plr_assets.pooled_scores import described, headline
     from plr_assets.recordings.roles import scored_rows
     from plr_assets.recordings.table import optional_signal
 
@@ -107,17 +109,20 @@ def adopt_signals(task: Task, brought: Frames) -> Product:
     rows, prefix = scored_rows(task.table("cohort_split", "roles"), cohort.recording)
     scored, of_scored = cohort.take(rows), imputed.take(rows)
     metrics = score_imputation(of_scored, scored, seed=task.seed)
-    names = {axis: task.key.named(axis) for axis in ("outlier_detection", "imputation")}
     return Product(
         tables={
             "imputed_signals": table,
             "imputation_errors": per_recording(of_scored, scored),
             "imputation_error_sums": error_sums(of_scored, scored),
-            "imputation_metrics": _described(
-                task, pl.concat([metrics, _unchanged(imputed, metrics)]), names, cohort, prefix
+            "imputation_metrics": described(
+                with_changed(metrics, 0, int((~mask).sum())),  # that none was changed was checked
+                {axis: task.key.named(axis) for axis in imputed_signals.axes},
+                oracle=task.entry.oracle,
+                synthetic=cohort.synthetic,
+                prefix=prefix,
             ),
         },
-        metrics=_headline(metrics, prefix),
+        metrics=headline(metrics, prefix),
     )
 
 
@@ -245,34 +250,6 @@ def _where(wrong: Mask, cohort: Recordings) -> str:
     row, sample = np.argwhere(wrong)[0]
     count = int(wrong.sum())
     return f"sample {int(sample)} of recording {cohort.recording[int(row)]} ({count} sample(s) in all)"
-
-
-def _described(
-    task: Task, metrics: pl.DataFrame, names: Mapping[str, str], cohort: Recordings, prefix: str
-) -> pl.DataFrame:
-    """Scores as the study's tables hold them."""
-    import polars as pl
-
-    return metrics.select(
-        *(pl.lit(value).alias(name) for name, value in names.items()),
-        pl.lit(task.entry.oracle).alias("oracle"),
-        pl.lit(cohort.synthetic).alias("synthetic"),
-        pl.lit("development" if prefix else "evaluated").alias("role"),
-        pl.all(),
-    )
-
-
-def _unchanged(imputed: Imputed, like: pl.DataFrame) -> pl.DataFrame:
-    """The row that says that no unmasked sample was changed, which was checked."""
-    import polars as pl
-
-    row = {"stratum": "all", "metric": "changed_samples", "value": 0.0, "lower": None, "upper": None}
-    return pl.DataFrame(row | {"n": int((~imputed.mask).sum())}, schema=like.schema)
-
-
-def _headline(metrics: pl.DataFrame, prefix: str) -> dict[str, float]:
-    chosen = metrics.filter(stratum="all").drop_nulls("value")
-    return {f"{prefix}{name}": value for name, value in chosen.select("metric", "value").iter_rows()}
 
 
 def _mean(values: Any) -> float:

@@ -65,6 +65,7 @@ def features(task: Task) -> Product:
     from plr_assets.featurization.coverage import feature_coverage
     from plr_assets.featurization.scoring import feature_error, score_features
     from plr_assets.imputation.errors import changed_samples
+    from plr_assets.pooled_scores import described
     from plr_assets.recordings.roles import scored_rows
     from plr_assets.recordings.table import Recordings, signal_array
 
@@ -90,13 +91,8 @@ def features(task: Task) -> Product:
     judged = coverage.filter(pl.col("recording").is_in(names))
     scores = score_features(featurizer, cohort.take(scored), signal[scored], mask[scored], judged, seed=task.seed)
     oracle = task.grid.registry.methods["imputation"][task.key.named("imputation")].oracle
-    described = scores.select(
-        *(pl.lit(task.key.named(axis)).alias(axis) for axis in features.axes),
-        pl.lit(oracle).alias("oracle"),
-        pl.lit(cohort.synthetic).alias("synthetic"),
-        pl.lit("development" if prefix else "evaluated").alias("role"),
-        pl.all(),
-    )
+    methods: dict[str, str] = {axis: task.key.named(axis) for axis in features.axes}
+    told = described(scores, methods, oracle=oracle, synthetic=cohort.synthetic, prefix=prefix)
     dictionary = feature_dictionary(featurizer, cohort)
     metrics = {"features": float(dictionary.height), "flagged_features": float(coverage["flagged"].sum())}
     if (error := feature_error(scores)) is not None:
@@ -107,7 +103,7 @@ def features(task: Task) -> Product:
             "features_of_cases": table.filter(pl.col("recording").is_in(cases)),
             "feature_dictionary": dictionary,
             "feature_coverage": coverage,
-            "feature_metrics": described,
+            "feature_metrics": told,
         },
         folders={"model": featurizer.save},
         metrics=metrics,

@@ -116,8 +116,9 @@ def imputed_signals(task: Task) -> Product:
     from plr_assets.imputation.base import Reconstruction, splice
     from plr_assets.imputation.errors import Imputed, changed_samples, error_sums, per_recording
     from plr_assets.imputation.mean import mean_with_limits
-    from plr_assets.imputation.scoring import score_imputation
+    from plr_assets.imputation.scoring import score_imputation, with_changed
     from plr_assets.imputation.truth import fill_with_truth
+    from plr_assets.pooled_scores import described, headline
     from plr_assets.recordings.roles import scored_rows
     from plr_assets.recordings.table import (
         Recordings,
@@ -146,26 +147,13 @@ def imputed_signals(task: Task) -> Product:
     rows, prefix = scored_rows(task.table("cohort_split", "roles"), cohort.recording)
     scored, of_scored = cohort.take(rows), imputed.take(rows)
     metrics = score_imputation(of_scored, scored, seed=task.seed)
-    changed = pl.DataFrame(
-        {
-            "stratum": "all",
-            "metric": "changed_samples",
-            "value": float(changed_samples(signal, mask, cohort)),
-            "lower": None,
-            "upper": None,
-            "n": int((~mask).sum()),
-        },
-        schema=metrics.schema,
+    told = described(
+        with_changed(metrics, changed_samples(signal, mask, cohort), int((~mask).sum())),
+        {axis: task.key.named(axis) for axis in AXES},
+        oracle=task.entry.oracle,
+        synthetic=scored.synthetic,
+        prefix=prefix,
     )
-    described = pl.concat([metrics, changed]).select(
-        pl.lit(task.key.named("outlier_detection")).alias("outlier_detection"),
-        pl.lit(task.method).alias("imputation"),
-        pl.lit(task.entry.oracle).alias("oracle"),
-        pl.lit(scored.synthetic).alias("synthetic"),
-        pl.lit("development" if prefix else "evaluated").alias("role"),
-        pl.all(),
-    )
-    headline = metrics.filter(stratum="all").drop_nulls("value")
     return Product(
         tables={
             "imputed_signals": pl.DataFrame(
@@ -178,7 +166,7 @@ def imputed_signals(task: Task) -> Product:
             ),
             "imputation_errors": per_recording(of_scored, scored),
             "imputation_error_sums": error_sums(of_scored, scored),
-            "imputation_metrics": described,
+            "imputation_metrics": told,
         },
-        metrics={f"{prefix}{name}": value for name, value in headline.select("metric", "value").iter_rows()},
+        metrics=headline(metrics, prefix),
     )

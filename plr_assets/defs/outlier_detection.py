@@ -110,6 +110,7 @@ def outlier_masks(task: Task) -> Product:
     from plr_assets.outlier_detection.human import human_mask
     from plr_assets.outlier_detection.scoring import score_detection
     from plr_assets.outlier_detection.vote import majority_vote, vote_share, voters
+    from plr_assets.pooled_scores import described, headline
     from plr_assets.recordings.roles import rows_of, scored_rows
     from plr_assets.recordings.table import Recordings, signal_array, signal_column
 
@@ -138,22 +139,17 @@ def outlier_masks(task: Task) -> Product:
     scored, of_scored = cohort.take(rows), None if score is None else score[rows]
     agreement = per_recording(mask[rows], scored, score=of_scored)
     metrics = score_detection(mask[rows], scored, score=of_scored, seed=task.seed)
-    described = metrics.select(
-        pl.lit(task.method).alias("method"),
-        pl.lit(task.entry.oracle).alias("oracle"),
-        pl.lit(scored.synthetic).alias("synthetic"),
-        pl.lit("development" if prefix else "evaluated").alias("role"),
-        pl.all(),
+    told = described(
+        metrics, {"method": task.method}, oracle=task.entry.oracle, synthetic=scored.synthetic, prefix=prefix
     )
-    headline = metrics.filter(stratum="all").drop_nulls("value")
     return Product(
         tables={
             "outlier_masks": pl.DataFrame({"recording": cohort.recording, "mask": signal_column(mask)}),
             "outlier_votes": pl.DataFrame({"recording": cohort.recording, "share": signal_column(votes)}),
             "outlier_agreement": agreement,
-            "outlier_metrics": described,
+            "outlier_metrics": told,
         },
         documents={"ballot": ballot} if ballot else {},
-        metrics={f"{prefix}{name}": value for name, value in headline.select("metric", "value").iter_rows()},
+        metrics=headline(metrics, prefix),
         notes={"Voters": ", ".join(found)} if task.entry.members else {},
     )

@@ -8,22 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from plr_assets.featurization.base import Featurizer
+from plr_assets.pooled_scores import Numbers, PooledScores
 from plr_assets.recordings.table import Mask, Recordings, Signal
-from plr_assets.subject_bootstrap import percentile_interval, subject_index, subject_weights
-
-Numbers = NDArray[np.float64]
-
-_SCHEMA = {
-    "feature": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "lower": pl.Float64,
-    "upper": pl.Float64,
-    "n": pl.Int64,
-}
 
 
 def score_features(
@@ -54,21 +42,13 @@ def score_features(
     """
     if not signal.shape == mask.shape == recordings.pupil.shape:
         raise ValueError(f"shapes differ: signal {signal.shape}, mask {mask.shape}, {recordings.pupil.shape}")
-    subject, n_subjects = subject_index(recordings.subject)
-    weights = subject_weights(n_subjects, n_resamples, seed)
-    rows: list[tuple[str, str, float, float, float, int]] = []
-
-    def pooled(per_recording: Numbers) -> Numbers:
-        return np.asarray(weights @ np.bincount(subject, weights=per_recording, minlength=n_subjects))
+    scores = PooledScores("feature", recordings.subject, seed=seed, n_resamples=n_resamples)
 
     def mean(per_recording: Numbers) -> tuple[Numbers, int]:
         """(1 + n_resamples,) means over the recordings that have a number, and how many have."""
         known = np.isfinite(per_recording)
-        total, n = pooled(np.where(known, per_recording, 0.0)), pooled(known.astype(np.float64))
+        total, n = scores.pooled(np.where(known, per_recording, 0.0)), scores.pooled(known.astype(np.float64))
         return np.asarray(np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)), int(known.sum())
-
-    def add(feature: str, metric: str, values: Numbers, n: int) -> None:
-        rows.append((feature, metric, float(values[0]), *percentile_interval(values, n_subjects), n))
 
     found = featurizer.transform(recordings, signal)
     names = found.columns[2:]
@@ -83,23 +63,21 @@ def score_features(
     for name in names:
         for prefix, reference in references.items():
             error = found[name].to_numpy() - reference[name].to_numpy()
-            add(name, f"{prefix}mae", *mean(np.abs(error)))
-            add(name, f"{prefix}bias", *mean(error))
+            scores.add(name, f"{prefix}mae", *mean(np.abs(error)))
+            scores.add(name, f"{prefix}bias", *mean(error))
         if references:
             true = references[""][name].to_numpy()
             # about a common centre, so that the difference of squares loses no digits
             centred = true - np.nanmean(true) if np.isfinite(true).any() else true
             (first, n), (second, _) = mean(centred), mean(np.square(centred))
-            add(name, "truth_sd", np.sqrt(np.maximum(second - np.square(first), 0.0)), n)
+            scores.add(name, "truth_sd", np.sqrt(np.maximum(second - np.square(first), 0.0)), n)
         own = seen[(name,)]
         if tuple(own["recording"]) != recordings.recording:
             raise ValueError("the table of coverage is of other recordings")
         share = own["coverage"].fill_null(float("nan")).to_numpy()
-        add(name, "coverage", *mean(share))
-        add(name, "flagged_share", *mean(np.where(np.isnan(share), np.nan, own["flagged"].to_numpy())))
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row").with_columns(
-        pl.col("value", "lower", "upper").fill_nan(None)
-    )
+        scores.add(name, "coverage", *mean(share))
+        scores.add(name, "flagged_share", *mean(np.where(np.isnan(share), np.nan, own["flagged"].to_numpy())))
+    return scores.frame()
 
 
 def feature_error(scores: pl.DataFrame) -> float | None:

@@ -9,18 +9,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from plr_assets.imputation.errors import Imputed, Numbers, measures, sum_errors
+from plr_assets.imputation.errors import Imputed, measures, sum_errors
+from plr_assets.pooled_scores import PooledScores
 from plr_assets.recordings.table import Recordings
-from plr_assets.subject_bootstrap import percentile_interval, subject_index, subject_weights
-
-_SCHEMA = {
-    "stratum": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "lower": pl.Float64,
-    "upper": pl.Float64,
-    "n": pl.Int64,
-}
 
 
 def score_imputation(imputed: Imputed, recordings: Recordings, *, seed: int, n_resamples: int = 1000) -> pl.DataFrame:
@@ -36,23 +27,18 @@ def score_imputation(imputed: Imputed, recordings: Recordings, *, seed: int, n_r
     """
     if imputed.mask.shape != recordings.pupil.shape:
         raise ValueError(f"mask has shape {imputed.mask.shape}, recordings {recordings.pupil.shape}")
-    subject, n_subjects = subject_index(recordings.subject)
-    weights = subject_weights(n_subjects, n_resamples, seed)
-    rows: list[tuple[str, str, float, float, float, int]] = []
-
-    def add(stratum: str, metric: str, values: Numbers, n: int) -> None:
-        rows.append((stratum, metric, float(values[0]), *percentile_interval(values, n_subjects), n))
-
-    def pooled(per_recording: Numbers) -> Numbers:
-        """(1 + n_resamples,)"""
-        return np.asarray(weights @ np.bincount(subject, weights=per_recording, minlength=n_subjects))
-
-    samples = pooled(np.full(len(recordings), float(recordings.n_samples)))
-    add("all", "masked_share", pooled(imputed.mask.sum(axis=1).astype(np.float64)) / samples, imputed.mask.size)
+    scores = PooledScores("stratum", recordings.subject, seed=seed, n_resamples=n_resamples)
+    samples = scores.pooled(np.full(len(recordings), float(recordings.n_samples)))
+    masked = scores.pooled(imputed.mask.sum(axis=1).astype(np.float64))
+    scores.add("all", "masked_share", masked / samples, imputed.mask.size)
     if recordings.truth is not None:
         for stratum, sums in sum_errors(imputed, recordings).items():
-            for metric, values in measures({name: pooled(each) for name, each in sums.items()}).items():
-                add(stratum, metric, values, int(sums["n"].sum()))
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row").with_columns(
-        pl.col("value", "lower", "upper").fill_nan(None)
-    )
+            for metric, values in measures({name: scores.pooled(each) for name, each in sums.items()}).items():
+                scores.add(stratum, metric, values, int(sums["n"].sum()))
+    return scores.frame()
+
+
+def with_changed(scores: pl.DataFrame, changed: int, unmasked: int) -> pl.DataFrame:
+    """`score_imputation` and a row `changed_samples`: how many of the `unmasked` samples differ from the recording."""
+    row = {"stratum": "all", "metric": "changed_samples", "value": float(changed), "lower": None, "upper": None}
+    return pl.concat([scores, pl.DataFrame(row | {"n": unmasked}, schema=scores.schema)])

@@ -14,23 +14,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from plr_assets.outlier_detection.agreement import count_agreement
 from plr_assets.outlier_detection.ranking import weighted_ranking
+from plr_assets.pooled_scores import Numbers, PooledScores
 from plr_assets.recordings.table import Mask, Recordings, Signal
-from plr_assets.subject_bootstrap import percentile_interval, subject_index, subject_weights
-
-Numbers = NDArray[np.float64]
-
-_SCHEMA = {
-    "stratum": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "lower": pl.Float64,
-    "upper": pl.Float64,
-    "n": pl.Int64,
-}
 
 
 def score_detection(
@@ -55,28 +43,17 @@ def score_detection(
     if score is not None and score.shape != mask.shape:
         raise ValueError(f"score has shape {score.shape}, mask {mask.shape}")
     counts = count_agreement(mask, recordings)
-    subject, n_subjects = subject_index(recordings.subject)
-    weights = subject_weights(n_subjects, n_resamples, seed)
-    rows: list[tuple[str, str, float, float, float, int]] = []
-
-    def add(stratum: str, metric: str, values: Numbers, n: float) -> None:
-        rows.append((stratum, metric, float(values[0]), *percentile_interval(values, n_subjects), int(n)))
-
+    scores = PooledScores("stratum", recordings.subject, seed=seed, n_resamples=n_resamples)
     for stratum, counted in counts.items():
-        pooled = {
-            name: weights @ np.bincount(subject, weights=per_recording, minlength=n_subjects)
-            for name, per_recording in counted.items()
-        }
+        pooled = {name: scores.pooled(per_recording) for name, per_recording in counted.items()}
         for metric, values, n in _metrics(pooled, recordings.rate_hz):
-            add(stratum, metric, values, n[0])
+            scores.add(stratum, metric, values, int(n[0]))
         if stratum == "all" and score is not None and recordings.artefact is not None:
             observed = ~recordings.dropout
-            ranked = weighted_ranking(score, recordings.artefact & observed, observed, subject, weights)
+            ranked = weighted_ranking(score, recordings.artefact & observed, observed, scores.subject, scores.weights)
             for metric, values in zip(("aupr", "auroc"), ranked, strict=True):
-                add(stratum, metric, values, pooled["artefact"][0])
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row").with_columns(
-        pl.col("value", "lower", "upper").fill_nan(None)
-    )
+                scores.add(stratum, metric, values, int(pooled["artefact"][0]))
+    return scores.frame()
 
 
 def _metrics(pooled: Mapping[str, Numbers], rate_hz: float) -> Iterator[tuple[str, Numbers, Numbers]]:
