@@ -13,7 +13,7 @@ from benchmarks.difficulty import bridged, on_the_grid
 from plr_assets.figures.style import load_figures_config
 from plr_assets.figures.traces import draw_traces
 from plr_assets.paths import project_root
-from plr_assets.recordings.lights import runs
+from plr_assets.recordings.gaps import runs
 from plr_assets.recordings.simulator.artefacts import NO_PUPIL
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
 from plr_assets.study.recordings import Simulation

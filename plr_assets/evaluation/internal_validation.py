@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from plr_assets import schemas
 from plr_assets.evaluation.confounders import AGE_WINDOW, matched_auroc, nuisance_auroc
-from plr_assets.evaluation.discrimination import auroc_rows
+from plr_assets.evaluation.discrimination import auroc, auroc_rows
 from plr_assets.evaluation.estimate import Estimate, Labels
 from plr_assets.evaluation.importance import Importance, permutation_importance, variance_inflation
 from plr_assets.evaluation.optimism import (
@@ -133,18 +133,18 @@ def _optimism(out_of_bag: OutOfBag, refitted: Refitted) -> dict[str, Any]:
     y, p, known = out_of_bag.y, out_of_bag.p, ~np.isnan(out_of_bag.p)
     own, reason = refitted.developed, refitted.reason
     same = reason is None
-    auroc = auroc_rows(y, own[None], np.ones((1, y.size), dtype=bool))[0] if same else np.nan
-    by_auroc = bootstrap_632(1 - auroc, 1 - float(auroc_rows(y, p, known).mean()), 1 - NO_INFORMATION_AUROC)
+    area = auroc(y, own) if same else np.nan
+    by_auroc = bootstrap_632(1 - area, 1 - float(auroc_rows(y, p, known).mean()), 1 - NO_INFORMATION_AUROC)
     score, chance = (brier(y, own), no_information_brier(y, own)) if same else (np.nan, np.nan)
     by_brier = bootstrap_632(score, float(brier_rows(y, p, known).mean()), chance)
     in_bag, on_all = (
         _performance(y, refitted, weights) for weights in (refitted.counts, np.ones_like(refitted.counts))
     )
     unknown = Corrected(np.nan, np.nan, np.nan)
-    harrell_auroc = optimism_corrected(auroc, in_bag[0], on_all[0]) if same else unknown
+    harrell_auroc = optimism_corrected(area, in_bag[0], on_all[0]) if same else unknown
     harrell_brier = optimism_corrected(score, in_bag[1], on_all[1]) if same else unknown
     return {
-        "auroc_apparent": auroc,
+        "auroc_apparent": area,
         "auroc_out_of_bag": float(auroc_rows(y, p, known).mean()),
         "auroc_no_information": NO_INFORMATION_AUROC,
         "auroc_632": 1 - by_auroc.plain,
@@ -167,12 +167,9 @@ def _optimism(out_of_bag: OutOfBag, refitted: Refitted) -> dict[str, Any]:
 def _performance(y: Labels, refitted: Refitted, weights: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
     """(R,) AUROC and Brier score of each replicate, where case j counts `weights[:, j]` times."""
     repeated = [np.repeat(np.arange(y.size), row) for row in weights]
-    auroc = [
-        auroc_rows(y[rows], p[rows][None], np.ones((1, rows.size), dtype=bool))[0]
-        for rows, p in zip(repeated, refitted.on_all, strict=True)
-    ]
+    areas = [auroc(y[rows], p[rows]) for rows, p in zip(repeated, refitted.on_all, strict=True)]
     squares = (refitted.on_all - y) ** 2
-    return np.array(auroc), (squares * weights).sum(axis=1) / weights.sum(axis=1)
+    return np.array(areas), (squares * weights).sum(axis=1) / weights.sum(axis=1)
 
 
 def _importance(y: Labels, refitted: Refitted) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from plr_assets.recordings.gaps import find_gaps, gap_lengths
 from plr_assets.recordings.phases import light_phases, lit
+from plr_assets.recordings.summary import at_places
 from plr_assets.recordings.table import Mask, Recordings, Signal
 
 Numbers = NDArray[np.float64]
@@ -31,7 +32,7 @@ LONGER = "gap:from_0.3s"  # the last two together
 LIGHT_ON, LIGHT_OFF = "light:on", "light:off"
 
 # The recordings that a figure shows -> their place among recordings ordered by MAE.
-SHOWN: Mapping[str, float] = {"better quartile": 0.25, "median": 0.5, "worst": 1.0}
+_SHOWN: Mapping[str, float] = {"better quartile": 0.25, "median": 0.5, "worst": 1.0}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -145,18 +146,12 @@ def measures(sums: Mapping[str, Numbers]) -> dict[str, Numbers]:
 
 
 def typical_recordings(errors: pl.DataFrame) -> dict[str, str]:
-    """`SHOWN` -> recording: those at these points of MAE. Fewer where fewer recordings have one, none without truth.
+    """Better quartile, median and worst of MAE -> recording. Fewer where fewer have one, none without truth.
 
     errors   `schemas.IMPUTATION_ERRORS`.
     """
     ordered = errors.drop_nulls("mae").sort(["mae", "recording"])
-    found: dict[str, str] = {}
-    for name, point in reversed(list(SHOWN.items())):  # the worst is always shown
-        if ordered.height and (recording := ordered["recording"][round(point * (ordered.height - 1))]) not in (
-            found.values()
-        ):
-            found[name] = recording
-    return {name: found[name] for name in SHOWN if name in found}
+    return at_places(ordered["recording"].to_list(), _SHOWN)
 
 
 def worst_gaps(imputed: Imputed, recordings: Recordings) -> list[tuple[int, int]]:

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from plr_assets.outlier_detection.events import KINDS, Counts, find_events, kinds
 from plr_assets.recordings.phases import light_phases
+from plr_assets.recordings.summary import at_places
 from plr_assets.recordings.table import Mask, Recordings, Signal
 
 # stratum -> what is counted -> (n,) per recording
 Agreement = Mapping[str, Mapping[str, Counts]]
 
 # The recordings that a figure shows -> their place among recordings ordered by F1.
-SHOWN: Mapping[str, float] = {"upper quartile": 0.75, "median": 0.5, "worst": 0.0}
+_SHOWN: Mapping[str, float] = {"upper quartile": 0.75, "median": 0.5, "worst": 0.0}
 
 
 def count_agreement(mask: Mask, recordings: Recordings) -> Agreement:
@@ -124,20 +125,14 @@ def per_recording(mask: Mask, recordings: Recordings, *, score: Signal | None = 
 
 
 def typical_recordings(agreement: pl.DataFrame) -> dict[str, str]:
-    """`SHOWN` -> recording: those at these points of F1. Fewer where there are fewer recordings.
+    """Upper quartile, median and worst of F1 -> recording. Fewer where there are fewer recordings.
 
     agreement   `schemas.OUTLIER_AGREEMENT`. Recordings without an artefact have nothing to find, and are only taken if
     there are no others.
     """
     with_artefacts = agreement.filter(pl.col("n_artefact") > 0)
     ordered = (with_artefacts if with_artefacts.height else agreement).sort(["f1", "recording"], nulls_last=False)
-    places = {name: round(point * (ordered.height - 1)) for name, point in SHOWN.items()}
-    found: dict[str, str] = {}
-    for name, place in reversed(places.items()):  # the worst is always shown
-        recording = ordered["recording"][place]
-        if recording not in found.values():
-            found[name] = recording
-    return {name: found[name] for name in SHOWN if name in found}
+    return at_places(ordered["recording"].to_list(), _SHOWN)
 
 
 def _per_row(which: Mask) -> Counts:

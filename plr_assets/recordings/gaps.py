@@ -1,4 +1,4 @@
-"""Gaps: runs of masked samples.
+"""Gaps: runs of masked samples, or of whatever else is true for a while.
 
 Belongs here: finding them and how long they are. Does not belong here: what is put into them (`imputation`), or events
 of artefacts, which dropouts join together (`outlier_detection`).
@@ -41,6 +41,12 @@ def find_gaps(mask: Mask) -> Gaps:
     step = np.diff(padded, axis=1)
     row, start = np.nonzero(step == 1)
     return Gaps(row.astype(np.int64), start.astype(np.int64), np.nonzero(step == -1)[1].astype(np.int64))
+
+
+def runs(on: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last index of each run of true values of (T,)."""
+    found = find_gaps(on[None])
+    return list(zip(found.start.tolist(), (found.stop - 1).tolist(), strict=True))
 
 
 def gap_lengths(mask: Mask) -> Counts:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from plr_assets.recordings.gaps import runs
 from plr_assets.recordings.table import COLOURS, Stimulus
 from plr_assets.study.recordings import DeclaredStimulus
 
@@ -50,9 +51,3 @@ def boxcar_drive(time_s: NDArray[np.float64], stimuli: Sequence[Stimulus]) -> di
 def first_light(stimuli: Sequence[Stimulus], colour: str) -> Stimulus | None:
     """The earliest light of `colour`."""
     return next((stimulus for stimulus in stimuli if stimulus.colour == colour), None)
-
-
-def runs(on: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last index of each run of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], on, [False])).astype(np.int8)))
-    return [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from plr_assets.recordings.lights import runs
+from plr_assets.recordings.gaps import runs
 from plr_assets.recordings.table import Recordings
 
 NUISANCES = ("age", "baseline", "blink_rate", "dropout_share", "artefact_share", "noise")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from plr_assets.recordings.lights import runs
+from plr_assets.recordings.gaps import runs
 from plr_assets.recordings.quality_evidence import MAD_TO_SD, PLAUSIBLE_PERCENT, Array, Evidence, Finding, above
 
 _RESPONSE_LASTS_S = 1.0  # the pupil goes on constricting for up to 0.87 s after the light (measured)

@@ -10,7 +10,7 @@ import pytest
 
 from plr_assets.errors import ConfigError, DataError
 from plr_assets.recordings.device_csv import parse_device_csv
-from plr_assets.recordings.lights import runs
+from plr_assets.recordings.gaps import runs
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
 from plr_assets.recordings.simulator.files import write_study_files
 from plr_assets.recordings.simulator.response import follow

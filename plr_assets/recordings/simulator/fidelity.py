@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plr_assets.recordings.device_csv import END_TRANSIENT_FRAMES
-from plr_assets.recordings.lights import runs
+from plr_assets.recordings.gaps import runs
 from plr_assets.recordings.simulator.artefacts import NO_PUPIL
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
 from plr_assets.study.recordings import Simulation
