@@ -6,8 +6,8 @@ core and the curves, `validation` how far the numbers can be relied on.
 
 from __future__ import annotations
 
-from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
-from plr_assets.schemas.validation import PIPELINE, REASON, Y_TRUE, number, spread
+from plr_assets.schemas.columns import PIPELINE, REASON, RECORDING, SUBJECT, Y_TRUE, number, spread
+from plr_assets.schemas.table import Column, Table
 
 SUPPLEMENTARY_METRICS = Table(
     "supplementary_metrics",

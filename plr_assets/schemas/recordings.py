@@ -5,7 +5,8 @@ Belongs here: declarations. Does not belong here: reading or judging a recording
 
 from __future__ import annotations
 
-from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
+from plr_assets.schemas.columns import RECORDING, SUBJECT
+from plr_assets.schemas.table import Column, Table
 
 RECORDINGS = Table(
     "recordings",

@@ -5,6 +5,9 @@ Belongs here: declarations. Does not belong here: estimating what they hold (`pl
 
 from __future__ import annotations
 
+from functools import partial
+
+from plr_assets.schemas.columns import PIPELINE, RECORDING, SUBJECT, SYNTHETIC, Y_TRUE, number, spread
 from plr_assets.schemas.performance import COMPARISON_TABLES, FURTHER_TABLES
 from plr_assets.schemas.signals import (
     FEATURE_METRICS,
@@ -12,10 +15,8 @@ from plr_assets.schemas.signals import (
     IMPUTATION_METRICS,
     OUTLIER_METRICS,
 )
-from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
+from plr_assets.schemas.table import Column, Table
 from plr_assets.schemas.validation import CONFOUNDERS, VALIDATION_TABLES
-
-_PIPELINE = Column("pipeline", "string", "featurization__outlier__imputation__classifier")
 
 BOOTSTRAP_RESULTS = Table(
     "bootstrap_results",
@@ -39,31 +40,25 @@ BOOTSTRAP_CASES = Table(
         Column("case", "int64", "0-based index", minimum=0),
         RECORDING,
         SUBJECT,
-        Column("y_true", "int64", "1 = positive class", minimum=0, maximum=1),
+        Y_TRUE,
     ),
     ("case",),
 )
 
 
-def _interval(name: str, what: str, low: float | None = None, high: float | None = None) -> tuple[Column, ...]:
-    return (
-        Column(name, "float64", what, nullable=True, minimum=low, maximum=high),
-        Column(f"{name}_ci_lower", "float64", f"lower end of the 95 % interval of {name}", nullable=True),
-        Column(f"{name}_ci_upper", "float64", f"upper end of the 95 % interval of {name}", nullable=True),
-    )
-
+_interval = partial(spread, ends="_ci")
 
 ESSENTIAL_METRICS = Table(
     "essential_metrics",
     "One row a pipeline: the STRATOS core.",
     (
-        _PIPELINE,
+        PIPELINE,
         Column("featurization", "string", "method"),
         Column("outlier_detection", "string", "method"),
         Column("imputation", "string", "method"),
         Column("classification", "string", "method"),
         Column("oracle", "boolean", "uses ground truth of evaluated recordings: shown, never ranked"),
-        Column("synthetic", "boolean", "computed from simulated recordings"),
+        SYNTHETIC,
         *_interval("auroc", "mean out-of-bag AUROC of one model (estimand `single`)", 0, 1),
         Column("auroc_resample_lower", "float64", "2.5 % of AUROC over training resamples", minimum=0, maximum=1),
         Column("auroc_resample_upper", "float64", "97.5 % of AUROC over training resamples", minimum=0, maximum=1),
@@ -89,11 +84,11 @@ PREDICTIONS = Table(
     "predictions",
     "One row a pipeline and evaluated recording: the averaged out-of-bag prediction and its spread.",
     (
-        _PIPELINE,
+        PIPELINE,
         RECORDING,
-        Column("y_true", "int64", "1 = positive class", minimum=0, maximum=1),
+        Y_TRUE,
         Column("y_prob", "float64", "mean out-of-bag probability", minimum=0, maximum=1),
-        Column("y_prob_sd", "float64", "standard deviation over iterations; none with one", nullable=True, minimum=0),
+        number("y_prob_sd", "standard deviation over iterations; none with one", None, 0),
         Column("n_out_of_bag", "int64", "iterations in which the recording was out of bag", minimum=1),
         Column(
             "flagged",
@@ -109,7 +104,7 @@ ROC_CURVES = Table(
     "roc_curves",
     "ROC curve of the averaged out-of-bag prediction.",
     (
-        _PIPELINE,
+        PIPELINE,
         Column("point", "int64", "0-based", minimum=0),
         Column("false_positive_rate", "float64", "1 - specificity", minimum=0, maximum=1),
         Column("true_positive_rate", "float64", "sensitivity", minimum=0, maximum=1),
@@ -121,7 +116,7 @@ CALIBRATION_CURVES = Table(
     "calibration_curves",
     "Observed share of events against the averaged out-of-bag prediction: ten groups of equal size, Wilson intervals.",
     (
-        _PIPELINE,
+        PIPELINE,
         Column("bin", "int64", "0-based, from low to high probability", minimum=0),
         Column("predicted_mean", "float64", "mean predicted probability", minimum=0, maximum=1),
         *_interval("observed_share", "share of the positive class", 0, 1),
@@ -134,7 +129,7 @@ DCA_CURVES = Table(
     "dca_curves",
     "Decision curve of the averaged out-of-bag prediction, thresholds 1-50 %, beside treating all and none.",
     (
-        _PIPELINE,
+        PIPELINE,
         Column("threshold", "float64", "probability at which one would refer", minimum=0, maximum=1),
         Column("net_benefit_model", "float64", "of referring where p >= threshold"),
         Column("net_benefit_all", "float64", "of referring everyone"),
@@ -147,8 +142,8 @@ PROBABILITY_DISTRIBUTIONS = Table(
     "probability_distributions",
     "Histogram of the averaged out-of-bag prediction, by class.",
     (
-        _PIPELINE,
-        Column("y_true", "int64", "1 = positive class", minimum=0, maximum=1),
+        PIPELINE,
+        Y_TRUE,
         Column("bin", "int64", "0-based", minimum=0),
         Column("bin_start", "float64", "left border", minimum=0, maximum=1),
         Column("bin_end", "float64", "right border", minimum=0, maximum=1),
@@ -194,11 +189,8 @@ FEATURE_CATALOG = Table(
         *_DESCRIPTION,
         Column("combinations", "int64", "published combinations of methods before it that have it", minimum=1),
         Column("n", "int64", "values: development recordings times combinations, less those missing", minimum=0),
-        Column("missing", "float64", "share of missing values", nullable=True, minimum=0, maximum=1),
-        *(
-            Column(f"q{percent:02d}", "float64", f"{percent} % quantile, in `unit`", nullable=True)
-            for percent in (5, 25, 50, 75, 95)
-        ),
+        number("missing", "share of missing values", None, 0, 1),
+        *(number(f"q{percent:02d}", f"{percent} % quantile, in `unit`") for percent in (5, 25, 50, 75, 95)),
     ),
     ("featurization", "name"),
 )

@@ -5,8 +5,24 @@ Belongs here: declarations. Does not belong here: what one table says of all met
 
 from __future__ import annotations
 
+from plr_assets.schemas.columns import RECORDING, SUBJECT, SYNTHETIC, number
 from plr_assets.schemas.recordings import ROLE_NAMES
-from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
+from plr_assets.schemas.table import Column, Table
+
+_MASKED_BY = Column("outlier_detection", "string", "method that masked")
+_IMPUTED_BY = Column("imputation", "string", "method that imputed")
+_IMPUTES_TRUTH = Column("oracle", "boolean", "imputes ground truth itself: shown, never ranked")
+_ROLE = Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES)
+_METRIC = Column("metric", "string", "what is measured")
+
+
+def _score(low: float | None = None) -> tuple[Column, ...]:
+    return (
+        number("value", "of all scored recordings, pooled", None, low),
+        number("lower", "2.5 % point of a bootstrap by subject", None, low),
+        number("upper", "97.5 % point of a bootstrap by subject", None, low),
+    )
+
 
 OUTLIER_SCORES = Table(
     "outlier_scores",
@@ -35,7 +51,7 @@ OUTLIER_AGREEMENT = Table(
         Column("tp", "int64", "flagged artefacts", nullable=True, minimum=0),
         Column("fp", "int64", "flagged samples that are none", nullable=True, minimum=0),
         Column("fn", "int64", "artefacts that are not flagged", nullable=True, minimum=0),
-        Column("f1", "float64", "of samples; missing if nothing is flagged or to find", nullable=True, minimum=0),
+        number("f1", "of samples; missing if nothing is flagged or to find", None, 0),
         Column(
             "true_events", "int64", "runs of artefacts and dropouts that hold an artefact", nullable=True, minimum=0
         ),
@@ -48,11 +64,9 @@ OUTLIER_AGREEMENT = Table(
             minimum=0,
         ),
         Column("right_events", "int64", "those with a flagged artefact", nullable=True, minimum=0),
-        Column(
+        number(
             "threshold",
-            "float64",
             "between the highest score that is kept and the lowest that is flagged; missing if there is no such place",
-            nullable=True,
         ),
     ),
     ("recording",),
@@ -71,13 +85,11 @@ OUTLIER_METRICS = Table(
     (
         Column("method", "string", "outlier detection method"),
         Column("oracle", "boolean", "uses the human masks that it is scored by: shown, never ranked"),
-        Column("synthetic", "boolean", "computed from simulated recordings"),
-        Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES),
+        SYNTHETIC,
+        _ROLE,
         Column("stratum", "string", "`all`, an artefact's shape (`kind:...`) or the light (`phase:...`)"),
-        Column("metric", "string", "what is measured"),
-        Column("value", "float64", "of all scored recordings, pooled", nullable=True, minimum=0),
-        Column("lower", "float64", "2.5 % point of a bootstrap by subject", nullable=True, minimum=0),
-        Column("upper", "float64", "97.5 % point of a bootstrap by subject", nullable=True, minimum=0),
+        _METRIC,
+        *_score(0),
         Column("n", "int64", "samples or events in the denominator, or that there were to find", minimum=0),
     ),
     ("method", "stratum", "metric"),
@@ -112,12 +124,10 @@ IMPUTATION_ERRORS = Table(
         Column("n_masked", "int64", "samples that were imputed", minimum=0),
         Column("n_gaps", "int64", "runs of them", minimum=0),
         Column("longest_gap_s", "float64", "the longest run", "s", minimum=0),
-        Column("mae", "float64", "mean absolute error at masked samples", "%", nullable=True, minimum=0),
-        Column("rmse", "float64", "root of the mean squared error there", "%", nullable=True, minimum=0),
-        Column("bias", "float64", "mean of imputed - truth there", "%", nullable=True),
-        Column(
-            "coverage_90", "float64", "share of true values within the 90 % band", nullable=True, minimum=0, maximum=1
-        ),
+        number("mae", "mean absolute error at masked samples", "%", 0),
+        number("rmse", "root of the mean squared error there", "%", 0),
+        number("bias", "mean of imputed - truth there", "%"),
+        number("coverage_90", "share of true values within the 90 % band", None, 0, 1),
     ),
     ("recording",),
 )
@@ -136,24 +146,18 @@ IMPUTATION_ERROR_SUMS = Table(
     ("recording", "stratum"),
 )
 
-_SCORES = (
-    Column("value", "float64", "of all scored recordings, pooled", nullable=True),
-    Column("lower", "float64", "2.5 % point of a bootstrap by subject", nullable=True),
-    Column("upper", "float64", "97.5 % point of a bootstrap by subject", nullable=True),
-)
-
 IMPUTATION_METRICS = Table(
     "imputation_metrics",
     "One row an outlier method, imputation method, stratum and metric: errors of imputed values.",
     (
-        Column("outlier_detection", "string", "method that masked"),
-        Column("imputation", "string", "method that imputed"),
-        Column("oracle", "boolean", "imputes ground truth itself: shown, never ranked"),
-        Column("synthetic", "boolean", "computed from simulated recordings"),
-        Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES),
+        _MASKED_BY,
+        _IMPUTED_BY,
+        _IMPUTES_TRUTH,
+        SYNTHETIC,
+        _ROLE,
         Column("stratum", "string", "`all`, a gap's duration (`gap:...`), the light (`phase:...`, `light:...`), both"),
-        Column("metric", "string", "what is measured"),
-        *_SCORES,
+        _METRIC,
+        *_score(),
         Column("n", "int64", "samples that are measured", minimum=0),
     ),
     ("outlier_detection", "imputation", "stratum", "metric"),
@@ -163,15 +167,15 @@ IMPUTATION_COMPARISONS = Table(
     "imputation_comparisons",
     "One row an outlier method, imputation method and stratum: its MAE less that of straight lines, same samples.",
     (
-        Column("outlier_detection", "string", "method that masked"),
-        Column("imputation", "string", "method that imputed"),
-        Column("synthetic", "boolean", "computed from simulated recordings"),
+        _MASKED_BY,
+        _IMPUTED_BY,
+        SYNTHETIC,
         Column("stratum", "string", "as in `imputation_metrics`"),
         Column("mae", "float64", "of the method, pooled over the scored recordings", "%", minimum=0),
         Column("mae_linear", "float64", "of `linear` at the same samples", "%", minimum=0),
         Column("difference", "float64", "mae - mae_linear; below 0 the method is better", "%"),
-        Column("lower", "float64", "2.5 % point of the difference, paired bootstrap by subject", "%", nullable=True),
-        Column("upper", "float64", "97.5 % point of it", "%", nullable=True),
+        number("lower", "2.5 % point of the difference, paired bootstrap by subject", "%"),
+        number("upper", "97.5 % point of it", "%"),
         Column("n", "int64", "masked samples", minimum=1),
     ),
     ("outlier_detection", "imputation", "stratum"),
@@ -183,15 +187,8 @@ FEATURE_COVERAGE = Table(
     (
         RECORDING,
         Column("feature", "string", "column of `features`"),
-        Column(
-            "coverage",
-            "float64",
-            "unmasked samples of its window, of all; missing: no value",
-            nullable=True,
-            minimum=0,
-            maximum=1,
-        ),
-        Column("longest_gap_s", "float64", "longest masked run within its window", "s", nullable=True, minimum=0),
+        number("coverage", "unmasked samples of its window, of all; missing: no value", None, 0, 1),
+        number("longest_gap_s", "longest masked run within its window", "s", 0),
         Column("flagged", "boolean", "the longest gap is longer than the study's `gaps.longest_s`"),
     ),
     ("recording", "feature"),
@@ -202,14 +199,14 @@ FEATURE_METRICS = Table(
     "One row a featurization, outlier method, imputation method, feature and metric: errors carried into features.",
     (
         Column("featurization", "string", "method"),
-        Column("outlier_detection", "string", "method that masked"),
-        Column("imputation", "string", "method that imputed"),
-        Column("oracle", "boolean", "imputes ground truth itself: shown, never ranked"),
-        Column("synthetic", "boolean", "computed from simulated recordings"),
-        Column("role", "string", "recordings that are scored", allowed=ROLE_NAMES),
+        _MASKED_BY,
+        _IMPUTED_BY,
+        _IMPUTES_TRUTH,
+        SYNTHETIC,
+        _ROLE,
         Column("feature", "string", "column of `features`"),
-        Column("metric", "string", "what is measured"),
-        *_SCORES,
+        _METRIC,
+        *_score(),
         Column("n", "int64", "recordings in which the feature has a value", minimum=0),
     ),
     ("featurization", "outlier_detection", "imputation", "feature", "metric"),

@@ -1,6 +1,7 @@
 """What a table's declaration is, and checking a table against it.
 
-Belongs here: `Column`, `Table`, `validate`. Does not belong here: any table (`recordings`, `signals`, `results`).
+Belongs here: `Column`, `Table`, `validate`. Does not belong here: any table (`recordings`, `signals`, `results`), or
+columns that tables share (`columns`).
 Imports nothing heavy, because the code location loads it.
 """
 
@@ -131,8 +132,3 @@ def _checks(column: Column) -> Any:
         yield pa.Check.le(column.maximum)
     if column.allowed is not None:
         yield pa.Check.isin(column.allowed)
-
-
-# Columns that many tables have.
-RECORDING = Column("recording", "string", "anonymised id of the recording")
-SUBJECT = Column("subject", "string", "anonymised id of the person; splits and resamples go by subject")

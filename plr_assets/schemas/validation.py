@@ -6,26 +6,10 @@ tables of performance.
 
 from __future__ import annotations
 
-from plr_assets.schemas.table import RECORDING, SUBJECT, Column, Table
+from plr_assets.schemas.columns import PIPELINE, REASON, RECORDING, SUBJECT, Y_TRUE, number, spread
+from plr_assets.schemas.table import Column, Table
 
-PIPELINE = Column("pipeline", "string", "featurization__outlier__imputation__classifier")
-Y_TRUE = Column("y_true", "int64", "1 = positive class", minimum=0, maximum=1)
 _OUT_OF_BAG = Column("n_out_of_bag", "int64", "iterations in which the recording was out of bag", minimum=1)
-REASON = Column("reason", "string", "why numbers are missing; missing: none are", nullable=True)
-
-
-def number(
-    name: str, what: str, unit: str | None = None, low: float | None = None, high: float | None = None
-) -> Column:
-    return Column(name, "float64", what, unit, nullable=True, minimum=low, maximum=high)
-
-
-def spread(name: str, what: str, low: float | None = None, high: float | None = None) -> tuple[Column, ...]:
-    return (
-        number(name, what, None, low, high),
-        number(f"{name}_lower", f"lower end of the 95 % interval of {name}"),
-        number(f"{name}_upper", f"upper end of the 95 % interval of {name}"),
-    )
 
 
 APPARENT_PREDICTIONS = Table(
