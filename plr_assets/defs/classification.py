@@ -10,8 +10,8 @@ from typing import Any
 
 from plr_assets.defs.data_import import cohort_split
 from plr_assets.defs.featurization import features
-from plr_assets.defs.pretrained import tabpfn_weights, weights_of
-from plr_assets.defs.stages import CLASSIFICATION
+from plr_assets.defs.pretrained import ARTIFACT, start_of, tabpfn_weights, weights_of
+from plr_assets.defs.stages import CLASSIFICATION, labelled
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import Task, reads, stage_asset
 from plr_assets.registry import AXES, Search
@@ -26,12 +26,12 @@ from plr_assets.schemas import BOOTSTRAP_CASES, BOOTSTRAP_RESULTS
     reads=[
         reads(features, "features_of_cases"),
         reads(cohort_split, "cases"),
-        reads(tabpfn_weights, "weights", weights_of("classification", "tabpfn")),
+        reads(tabpfn_weights, ARTIFACT, weights_of("classification", "tabpfn")),
     ],
     tables={"bootstrap_results": BOOTSTRAP_RESULTS, "bootstrap_cases": BOOTSTRAP_CASES},
     settings=("bootstrap", "labels"),
     seeded=True,
-    offered=lambda study: study.labels is not None,
+    offered=labelled,
 )
 def bootstrap_results(task: Task) -> Product:
     """Each pipeline's out-of-bag bootstrap: subjects drawn train, subjects left out are predicted.
@@ -46,9 +46,7 @@ def bootstrap_results(task: Task) -> Product:
     resamples = resample(
         cases["subject"].to_list(), cases["y_true"].to_numpy(), task.setting("bootstrap").iterations, task.seed
     )
-    model = task.entry.pretrained
-    start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
-    classifier = task.make(**start)
+    classifier = task.make(**start_of(task))
     if (tuning := task.tuning) is not None:
         how = {name: value for name, value in tuning.items() if name != "search"}
         search = {name: Search.model_validate(candidates) for name, candidates in tuning["search"].items()}

@@ -1,51 +1,22 @@
 """The asset that compares the pipelines of a study.
 
-Belongs here: the declaration, its checks, and which pipeline is the reference of which. Does not belong here: an
-estimate (`evaluation`), or tables of rows that pipelines have by themselves (`results`).
+Belongs here: the declaration, and which pipeline is the reference of which. Does not belong here: an estimate
+(`evaluation`), judges of its checks (`verdicts`), or tables of rows that pipelines have by themselves (`results`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from plr_assets import schemas
-from plr_assets.defs.evaluation import labelled, of_all_pipelines, published
-from plr_assets.defs.stages import RESULTS
+from plr_assets.defs import verdicts
+from plr_assets.defs.evaluation import published
+from plr_assets.defs.stages import RESULTS, labelled
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import markdown_table
-from plr_assets.platform.stages import Check, Task, Verdict, stage_asset
+from plr_assets.platform.stages import Check, Task, stage_asset
 from plr_assets.registry import AXES, Axis
-from plr_assets.study import Study
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _CLEANING: tuple[Axis, ...] = ("outlier_detection", "imputation")
-
-
-def _in_range(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
-    import polars as pl
-
-    ranks, winner = table("pipeline_ranks").drop_nulls("rank"), table("winner").drop_nulls("pipeline")
-    sums = ranks.group_by("metric").agg(pl.col("probability_best").sum(), pl.len(), pl.col("rank").max())
-    wrong = sums.filter((pl.col("probability_best") - 1).abs() > 1e-9)["metric"].to_list()
-    wrong += sums.filter(pl.col("rank") > pl.col("len"))["metric"].to_list()
-    first = ranks.join(winner, on=["metric", "pipeline"])
-    wrong += first.filter(pl.col("score") != pl.col("apparent"))["metric"].to_list()
-    wrong += sorted(set(winner["metric"]) - set(first["metric"]))
-    wrong += (
-        table("comparisons")
-        .filter(~pl.col("difference").is_between("difference_lower", "difference_upper"))["first"]
-        .to_list()
-    )
-    reason = (
-        f"{', '.join(dict.fromkeys(wrong))}: ranks, probabilities, winner and intervals contradict each other."
-        if wrong
-        else f"Ranks, probabilities, winner and intervals agree ({ranks.height} ranks)."
-    )
-    return Verdict(not wrong, reason, {"ranks": float(ranks.height), "wrong": float(len(wrong))})
 
 
 @stage_asset(
@@ -58,14 +29,14 @@ def _in_range(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
         Check(
             "every_pipeline_ranked",
             "Every pipeline of the study is compared; those that have no result are named.",
-            of_all_pipelines("pipeline_ranks"),
+            verdicts.of_all_pipelines("pipeline_ranks"),
             blocking=False,
         ),
         Check(
             "comparisons_agree",
             "Probabilities of being the best add up to 1, ranks are of as many pipelines as there are, the winner has "
             "its own score, and every interval holds its difference.",
-            _in_range,
+            verdicts.comparisons_agree,
         ),
     ],
 )

@@ -6,29 +6,13 @@ Belongs here: the declaration. Does not belong here: a metric (`evaluation`), or
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from plr_assets import schemas
 from plr_assets.defs.classification import bootstrap_results
 from plr_assets.defs.featurization import features
-from plr_assets.defs.stages import RESULTS
-from plr_assets.grid import Grid, PipelineKey, grid_of
+from plr_assets.defs.stages import RESULTS, all_pipelines, labelled
 from plr_assets.platform.artifacts import Product
-from plr_assets.platform.stages import Reads, Task, Verdict, reads, stage_asset
+from plr_assets.platform.stages import Reads, Task, reads, stage_asset
 from plr_assets.registry import AXES
-from plr_assets.study import Study
-
-if TYPE_CHECKING:
-    import polars as pl
-
-
-def labelled(study: Study) -> bool:
-    return study.labels is not None
-
-
-def all_pipelines(grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
-    return grid.pipelines
 
 
 @stage_asset(
@@ -69,20 +53,3 @@ def evaluation(task: Task) -> Product:
 
 def published(artifact: str) -> Reads:
     return reads(evaluation, artifact, all_pipelines, required=False)
-
-
-def of_all_pipelines(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]:
-    """A check that every pipeline of the study has rows in the table `name`, and that intervals hold their value."""
-
-    def judge(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
-        there = set(table(name)["pipeline"])
-        wanted = [str(key) for key in grid_of(study).pipelines]
-        missing = [pipeline for pipeline in wanted if pipeline not in there]
-        reason = (
-            f"{len(missing)} of {len(wanted)} pipelines have no result: {', '.join(missing)}."
-            if missing
-            else f"All {len(wanted)} pipelines of the study are there."
-        )
-        return Verdict(not missing, reason, {"pipelines": float(len(there)), "missing": float(len(missing))})
-
-    return judge

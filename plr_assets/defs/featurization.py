@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from plr_assets.defs.data_import import cohort_split, recordings
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import outlier_masks
-from plr_assets.defs.pretrained import moment_weights, weights_of
+from plr_assets.defs.pretrained import ARTIFACT, moment_weights, start_of, weights_of
 from plr_assets.defs.stages import FEATURIZATION
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
@@ -39,7 +39,7 @@ AXIS: Axis = "featurization"
         reads(cohort_split, "roles"),
         reads(outlier_masks),
         reads(imputed_signals),
-        reads(moment_weights, "weights", weights_of(AXIS, "moment")),
+        reads(moment_weights, ARTIFACT, weights_of(AXIS, "moment")),
     ],
     tables={
         "features": FEATURES,
@@ -80,9 +80,7 @@ def features(task: Task) -> Product:
         )
     development = set(task.table("cohort_split", "development")["recording"])
     rows = [row for row, name in enumerate(cohort.recording) if name in development]
-    model = task.entry.pretrained
-    start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
-    featurizer = task.make().fit(cohort.take(rows), signal[rows], **start)
+    featurizer = task.make().fit(cohort.take(rows), signal[rows], **start_of(task))
     table = featurizer.transform(cohort, signal)
     cases = task.table("cohort_split", "cases")["recording"].to_list()
     coverage = feature_coverage(featurizer, cohort, mask, task.setting("gaps").longest_s)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from plr_assets.defs.data_import import cohort_split, recordings
 from plr_assets.defs.outlier_detection import outlier_masks
-from plr_assets.defs.pretrained import moment_weights, weights_of
+from plr_assets.defs.pretrained import ARTIFACT, moment_weights, start_of, weights_of
 from plr_assets.defs.stages import IMPUTATION
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
@@ -43,7 +43,7 @@ def _members(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:
     method_axis=AXIS,
     reads=[
         reads(cohort_split, "development"),
-        reads(moment_weights, "weights", weights_of(AXIS, "moment")),
+        reads(moment_weights, ARTIFACT, weights_of(AXIS, "moment")),
     ],
     seeded=True,
 )
@@ -51,9 +51,7 @@ def imputers(task: Task) -> Product:
     """Each imputation method, fitted once on the development recordings, whatever mask it is applied to."""
     from plr_assets.recordings.table import Recordings
 
-    model = task.entry.pretrained
-    start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
-    imputer = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")), **start)
+    imputer = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")), **start_of(task))
     return Product(folders={"model": imputer.save})
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from plr_assets.defs.data_import import cohort_split
 from plr_assets.defs.featurization import features
 from plr_assets.defs.pretrained import ARTIFACT, moment_weights, units_weights
-from plr_assets.defs.stages import CLASSIFICATION
+from plr_assets.defs.stages import CLASSIFICATION, labelled
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import WHOLE, Task, reads, stage_asset
@@ -50,7 +50,7 @@ def _behind_signals(model: Foundation) -> Callable[[Grid, PipelineKey], Iterable
     tables={"apparent_predictions": APPARENT_PREDICTIONS},
     settings=("labels",),
     seeded=True,
-    offered=lambda study: study.labels is not None,
+    offered=labelled,
 )
 def models(task: Task) -> Product:
     """The model for use of each pipeline: fitted once, on all labelled evaluated subjects, and kept.

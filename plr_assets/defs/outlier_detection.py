@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plr_assets.defs.data_import import cohort_split, recordings
-from plr_assets.defs.pretrained import moment_weights, units_weights, weights_of
-from plr_assets.defs.stages import OUTLIER_DETECTION
+from plr_assets.defs.pretrained import ARTIFACT, moment_weights, start_of, units_weights, weights_of
+from plr_assets.defs.stages import OUTLIER_DETECTION, whole
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.artifacts import Product
-from plr_assets.platform.stages import WHOLE, Task, reads, stage_asset
+from plr_assets.platform.stages import Task, reads, stage_asset
 from plr_assets.registry import Axis
 from plr_assets.schemas import OUTLIER_AGREEMENT, OUTLIER_MASKS, OUTLIER_METRICS, OUTLIER_SCORES, OUTLIER_VOTES
 
@@ -25,10 +25,6 @@ def members_of(grid: Grid, key: PipelineKey) -> Iterator[PipelineKey]:
     return (PipelineKey(outlier_detection=name) for name in grid.members(AXIS, key.named(AXIS)))
 
 
-def _whole(_grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
-    return (WHOLE,)
-
-
 @stage_asset(
     OUTLIER_DETECTION,
     keys=lambda grid: grid.detectors,
@@ -36,8 +32,8 @@ def _whole(_grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
     method_axis=AXIS,
     reads=[
         reads(cohort_split, "development"),
-        reads(moment_weights, "weights", weights_of(AXIS, "moment")),
-        reads(units_weights, "weights", weights_of(AXIS, "units")),
+        reads(moment_weights, ARTIFACT, weights_of(AXIS, "moment")),
+        reads(units_weights, ARTIFACT, weights_of(AXIS, "units")),
     ],
     seeded=True,
 )
@@ -49,9 +45,8 @@ def detectors(task: Task) -> Product:
     """
     from plr_assets.recordings.table import Recordings
 
-    model = task.entry.pretrained
-    start = {} if model is None else {"weights": task.folder(f"{model}_weights", "weights")}
-    detector = task.make().fit(Recordings.from_frame(task.table("cohort_split", "development")), task.cores, **start)
+    development = Recordings.from_frame(task.table("cohort_split", "development"))
+    detector = task.make().fit(development, task.cores, **start_of(task))
     return Product(folders={"model": detector.save})
 
 
@@ -83,7 +78,7 @@ def outlier_scores(task: Task) -> Product:
     method_axis=AXIS,
     reads=[
         reads(recordings),
-        reads(cohort_split, "roles", _whole),
+        reads(cohort_split, "roles", whole),
         reads(detectors, "model", members_of),
         reads(outlier_scores, keys=members_of),
     ],

@@ -7,6 +7,7 @@ them. A study has an asset only where one of its methods starts from that model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from plr_assets.defs.stages import PRETRAINED
@@ -15,6 +16,7 @@ from plr_assets.platform.artifacts import Product
 from plr_assets.platform.stages import WHOLE, Inputs, Task, stage_asset
 from plr_assets.registry import Axis, Foundation
 from plr_assets.study import Study
+from plr_assets.study.pretrained import Weights
 
 ARTIFACT = "weights"
 
@@ -54,6 +56,20 @@ def weights_of(axis: Axis, model: Foundation) -> Callable[[Grid, PipelineKey], I
     return lambda grid, key: (WHOLE,) if grid.registry.methods[axis][key.named(axis)].pretrained == model else ()
 
 
+def start_of(task: Task) -> dict[str, Path]:
+    """The weights that the key's method starts from, as its `fit` takes them; nothing where it starts from none."""
+    model = task.entry.pretrained
+    return {} if model is None else {"weights": task.folder(f"{model}_weights", ARTIFACT)}
+
+
+def _resolved(task: Task, source: Weights) -> Weights:
+    """`source` with its paths below the study's data folder."""
+    places = {name: getattr(source, name, None) for name in ("path", "cache")}
+    return source.model_copy(
+        update={name: task.study.resolve(place) for name, place in places.items() if place is not None}
+    )
+
+
 @stage_asset(
     PRETRAINED,
     seeded=True,
@@ -69,11 +85,8 @@ def moment_weights(task: Task) -> Product:
     """
     from plr_assets.pretrained.weights import obtain_moment
 
-    source = task.study.pretrained.moment
-    path = task.study.resolve(source.path) if source.path else None
-    if source.cache is not None:
-        source = source.model_copy(update={"cache": task.study.resolve(source.cache)})
-    return Product(folders={ARTIFACT: lambda folder: obtain_moment(source, path, folder, task.seed)})
+    source = _resolved(task, task.study.pretrained.moment)
+    return Product(folders={ARTIFACT: lambda folder: obtain_moment(source, folder, task.seed)})
 
 
 @stage_asset(
@@ -88,9 +101,8 @@ def units_weights(task: Task) -> Product:
     """The weights of UniTS: an official checkpoint's, a local folder's, or pretrained on simulated recordings."""
     from plr_assets.pretrained.weights import obtain_units
 
-    source = task.study.pretrained.units
-    path = task.study.resolve(source.path) if source.path else None
-    return Product(folders={ARTIFACT: lambda folder: obtain_units(source, path, folder, task.seed)})
+    source = _resolved(task, task.study.pretrained.units)
+    return Product(folders={ARTIFACT: lambda folder: obtain_units(source, folder, task.seed)})
 
 
 @stage_asset(
@@ -104,8 +116,5 @@ def tabpfn_weights(task: Task) -> Product:
     """The weights of TabPFN, version 2: the hub's, or a local file's. None are trained here."""
     from plr_assets.pretrained.tabpfn_weights import obtain_tabpfn
 
-    source = task.study.pretrained.tabpfn
-    path = task.study.resolve(source.path) if source.path else None
-    if source.cache is not None:
-        source = source.model_copy(update={"cache": task.study.resolve(source.cache)})
-    return Product(folders={ARTIFACT: lambda folder: obtain_tabpfn(source, path, folder)})
+    source = _resolved(task, task.study.pretrained.tabpfn)
+    return Product(folders={ARTIFACT: lambda folder: obtain_tabpfn(source, folder)})

@@ -1,26 +1,27 @@
 """Assets of the results stage: the study's tables, and the database that holds them.
 
-Belongs here: the declarations. Does not belong here: a metric (`evaluation`), or writing DuckDB
-(`platform.results_db`). A table is built from the pipelines that are published, and names those that are missing.
+Belongs here: the declarations. Does not belong here: a metric (`evaluation`), judges of checks (`verdicts`), or writing
+DuckDB (`platform.results_db`). A table is built from the pipelines that are published, and names those that are
+missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from plr_assets import schemas
+from plr_assets.defs import verdicts
 from plr_assets.defs.comparisons import pipeline_comparisons
-from plr_assets.defs.evaluation import all_pipelines, labelled, of_all_pipelines, published
+from plr_assets.defs.evaluation import published
 from plr_assets.defs.featurization import features
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import outlier_masks
-from plr_assets.defs.stages import RESULTS
+from plr_assets.defs.stages import RESULTS, all_pipelines, labelled
 from plr_assets.defs.validation import confounders, internal_validation
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import markdown_table
-from plr_assets.platform.stages import Check, StageAsset, Task, Verdict, reads, stage_asset
+from plr_assets.platform.stages import Check, StageAsset, Task, reads, stage_asset
 from plr_assets.study import Study
 
 if TYPE_CHECKING:
@@ -43,17 +44,11 @@ def _study_table(task: Task, name: str, source: str = "evaluation", what: str = 
     return Product(tables={name: frame}, metrics={f"{what}s": len(rows), "missing": len(task.missing)}, notes=notes)
 
 
-def _better_than_random(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
-    from plr_assets.outlier_detection.chance import against_chance
-
-    f1 = against_chance(table("outlier_metrics"))
-    worse = [name for name, numbers in f1.items() if numbers.worse]
-    reason = (
-        f"{', '.join(worse)}: F1 is below that of flagging as many samples at random, the whole interval of it."
-        if worse
-        else f"No method's F1 lies below that of flagging as many samples at random ({len(f1)} judged)."
-    )
-    return Verdict(not worse, reason, {f"{name} {what}": v for name, n in f1.items() for what, v in n.numbers.items()})
+def _study_tables(task: Task, source: str, *, shown: str) -> Product:
+    """All tables of the asset, as `_study_table` makes one; its page shows the table `shown`."""
+    made = {name: _study_table(task, name, source) for name in task.asset.tables}
+    tables = {name: product.tables[name] for name, product in made.items()}
+    return Product(tables=tables, metrics=made[shown].metrics, notes=made[shown].notes)
 
 
 @stage_asset(
@@ -65,7 +60,7 @@ def _better_than_random(_study: Study, table: Callable[[str], pl.DataFrame]) -> 
             "better_than_random",
             "No method's 95 % interval of F1 lies below the F1 of flagging the same share of samples at random; "
             "oracles are not judged.",
-            _better_than_random,
+            verdicts.better_than_random,
             blocking=False,
         )
     ],
@@ -73,33 +68,6 @@ def _better_than_random(_study: Study, table: Callable[[str], pl.DataFrame]) -> 
 def outlier_metrics(task: Task) -> Product:
     """How far every outlier method agrees with the human: by sample and event, kind of artefact and light phase."""
     return _study_table(task, "outlier_metrics", "outlier_masks", "method")
-
-
-def _unmasked_as_recorded(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
-    from plr_assets.imputation.against_linear import touched
-
-    metrics = table("imputation_metrics")
-    wrong, signals = touched(metrics), metrics.select("outlier_detection", "imputation").n_unique()
-    reason = (
-        f"{', '.join(wrong)}: unmasked samples differ from the recording."
-        if wrong
-        else f"All unmasked samples are as they were recorded ({signals} signals)."
-    )
-    return Verdict(not wrong, reason, {f"{name} changed samples": float(n) for name, n in wrong.items()})
-
-
-def _better_than_linear(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
-    from plr_assets.imputation.against_linear import LINEAR, against_linear
-
-    mae = against_linear(table("imputation_metrics"))
-    worse = [f"{name} ({n.mae:.2f} % against {n.linear:.2f} %)" for name, n in mae.items() if n.worse]
-    if worse:
-        reason = f"{', '.join(worse)}: a larger MAE than straight lines under the same mask."
-    elif mae:
-        reason = f"No method's MAE is above that of straight lines under the same mask ({len(mae)} judged)."
-    else:
-        reason = f"Nothing to judge: {study.name} has no published method beside {LINEAR!r} under the same mask."
-    return Verdict(not worse, reason, {f"{name} MAE": n.mae for name, n in mae.items()})
 
 
 @stage_asset(
@@ -110,13 +78,13 @@ def _better_than_linear(study: Study, table: Callable[[str], pl.DataFrame]) -> V
         Check(
             "unmasked_as_recorded",
             "Every signal equals the recording at the samples that are not masked.",
-            _unmasked_as_recorded,
+            verdicts.unmasked_as_recorded,
         ),
         Check(
             "better_than_linear",
             "No method's MAE at masked samples is above that of `linear` under the same mask; oracles are not judged, "
             "nor is anything in a study without `linear`.",
-            _better_than_linear,
+            verdicts.better_than_linear,
             blocking=False,
         ),
     ],
@@ -231,7 +199,7 @@ def probability_distributions(task: Task) -> Product:
         Check(
             "every_pipeline",
             "Every pipeline of the study has rows; those that have none are named.",
-            of_all_pipelines("supplementary_metrics"),
+            verdicts.of_all_pipelines("supplementary_metrics"),
             blocking=False,
         )
     ],
@@ -242,22 +210,7 @@ def further_metrics(task: Task) -> Product:
     `supplementary_metrics` and `classification_at_thresholds` with intervals, the curves `calibration_smooth` and
     `pr_curves`, `retention_metrics` (some recordings left to a human), and `distribution_stats`.
     """
-    made = {name: _study_table(task, name) for name in further_metrics.tables}
-    first = made["supplementary_metrics"]
-    return Product(
-        tables={name: product.tables[name] for name, product in made.items()}, metrics=first.metrics, notes=first.notes
-    )
-
-
-def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
-    optimism = table("optimism")
-    other = optimism.drop_nulls("reason")["pipeline"].to_list()
-    reason = (
-        f"{', '.join(other)}: the bootstrap cannot be fitted again, so nothing is said of its models."
-        if other
-        else f"The bootstrap of all {optimism.height} pipelines was fitted again from its seeds."
-    )
-    return Verdict(not other, reason, {"pipelines": float(optimism.height), "not reproduced": float(len(other))})
+    return _study_tables(task, "evaluation", shown="supplementary_metrics")
 
 
 # One asset for five tables: a Dagster run of its own for each would cost more than all that is in them.
@@ -273,7 +226,7 @@ def _same_models(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict
             "bootstrap_reproduced",
             "Replicates of every pipeline, fitted again from their seeds, predict what the bootstrap holds. Not so "
             "where a bootstrap was logged from outside.",
-            _same_models,
+            verdicts.same_models,
             blocking=False,
         )
     ],
@@ -284,12 +237,7 @@ def reliability(task: Task) -> Product:
     `uncertainty` and `stability` are of each recording, `optimism` and `adjusted_auroc` of each pipeline,
     `feature_importance` of each feature.
     """
-    made = {name: _study_table(task, name, "internal_validation") for name in reliability.tables}
-    return Product(
-        tables={name: product.tables[name] for name, product in made.items()},
-        metrics=made["optimism"].metrics,
-        notes=made["optimism"].notes,
-    )
+    return _study_tables(task, "internal_validation", shown="optimism")
 
 
 STUDY_TABLES: tuple[StageAsset, ...] = (

@@ -11,25 +11,15 @@ from plr_assets.defs.classification import bootstrap_results
 from plr_assets.defs.data_import import cohort_split
 from plr_assets.defs.featurization import features
 from plr_assets.defs.models import models
-from plr_assets.defs.stages import RESULTS
-from plr_assets.grid import Grid, PipelineKey
+from plr_assets.defs.stages import RESULTS, labelled, whole
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import markdown_table
-from plr_assets.platform.stages import WHOLE, Task, reads, stage_asset
+from plr_assets.platform.stages import Task, reads, stage_asset
 from plr_assets.registry import AXES
-from plr_assets.study import Study
 
 # Replicates of the bootstrap that are fitted again: one in ten, which is about what they cost; 20 to 100. At 100,
 # Harrell's optimism of AUROC has a standard error of 0.002 to 0.003 (his own default is 40).
 _ONE_IN, _FEWEST, _MOST = 10, 20, 100
-
-
-def _labelled(study: Study) -> bool:
-    return study.labels is not None
-
-
-def _whole(_grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
-    return (WHOLE,)
 
 
 @stage_asset(
@@ -37,7 +27,7 @@ def _whole(_grid: Grid, _key: PipelineKey) -> tuple[PipelineKey, ...]:
     reads=[reads(cohort_split, "cases"), reads(cohort_split, "evaluated")],
     tables={"confounders": schemas.CONFOUNDERS, "confounder_values": schemas.CONFOUNDER_VALUES},
     settings=("labels",),
-    offered=_labelled,
+    offered=labelled,
 )
 def confounders(task: Task) -> Product:
     """How far age, pupil size, blinks, lost samples, artefacts and noise alone tell the classes apart.
@@ -73,11 +63,11 @@ def confounders(task: Task) -> Product:
         reads(models, "model"),
         reads(models, "apparent_predictions"),
         reads(features, "features_of_cases"),
-        reads(confounders, "confounder_values", _whole),
+        reads(confounders, "confounder_values", whole),
     ],
     tables={table.name: table for table in schemas.VALIDATION_TABLES},
     seeded=True,
-    offered=_labelled,
+    offered=labelled,
 )
 def internal_validation(task: Task) -> Product:
     """How far one pipeline's numbers can be relied on: uncertainty, stability, optimism, importance, age.

@@ -24,12 +24,13 @@ WEIGHTS_FILE = "model.safetensors"
 _ARCHITECTURE = "tabpfn_v2"
 
 
-def obtain_tabpfn(source: TabpfnWeights, path: Path | None, folder: Path) -> Origin:
-    """Put the weights into `folder`: model.safetensors, origin.json. `path`: the local file, resolved.
+def obtain_tabpfn(source: TabpfnWeights, folder: Path) -> Origin:
+    """Put the weights into `folder`: model.safetensors, origin.json. Paths of `source` are absolute.
 
     Raises ConfigError where they cannot be had, ContractError where they are not what they should be.
     """
     if source.source == "local":
+        path = source.path
         assert path is not None  # noqa: S101 - the study's model demands it of source local
         file = path / WEIGHTS_FILE if path.is_dir() else path
         if not file.is_file():

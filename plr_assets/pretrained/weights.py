@@ -37,26 +37,26 @@ class Origin:
         return cls(**json.loads((folder / ORIGIN_FILE).read_text(encoding="utf-8")))
 
 
-def obtain_moment(source: MomentWeights, path: Path | None, folder: Path, seed: int) -> Origin:
-    """Put MOMENT into `folder`: config.json, model.safetensors, origin.json. `path`: the local folder, resolved.
+def obtain_moment(source: MomentWeights, folder: Path, seed: int) -> Origin:
+    """Put MOMENT into `folder`: config.json, model.safetensors, origin.json. Paths of `source` are absolute.
 
     Raises ConfigError or ContractError that says what is missing and how to get it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    origin = _obtain_moment(source, path, folder, seed)
+    origin = _obtain_moment(source, folder, seed)
     origin.save(folder)
     return origin
 
 
-def obtain_units(source: UnitsWeights, path: Path | None, folder: Path, seed: int) -> Origin:
+def obtain_units(source: UnitsWeights, folder: Path, seed: int) -> Origin:
     """Put UniTS into `folder`, as `obtain_moment`. A local .pth is an official checkpoint, and is converted."""
     folder.mkdir(parents=True, exist_ok=True)
-    origin = _obtain_units(source, path, folder, seed)
+    origin = _obtain_units(source, folder, seed)
     origin.save(folder)
     return origin
 
 
-def _obtain_moment(source: MomentWeights, path: Path | None, folder: Path, seed: int) -> Origin:
+def _obtain_moment(source: MomentWeights, folder: Path, seed: int) -> Origin:
     if source.source == "pretrain":
         config = moment.moment_config(
             d_model=source.d_model, layers=source.layers, heads=source.heads, d_ff=source.d_ff
@@ -64,9 +64,7 @@ def _obtain_moment(source: MomentWeights, path: Path | None, folder: Path, seed:
         network = pretrain(lambda: moment.build_moment(config), moment.WINDOW, source.pretraining, seed)
         moment.save_moment(network, config, folder)
         return Origin(_simulated(source.pretraining.recordings))
-    version = None
-    if source.source == "hub":
-        path, version = _download(source)
+    path, version = _download(source) if source.source == "hub" else (source.path, None)
     assert path is not None  # noqa: S101 - the study's model demands it of source local
     network = moment.load_moment(path)  # proves that the files fit before anything is published
     moment.save_moment(network, moment.read_config(path), folder)
@@ -74,7 +72,7 @@ def _obtain_moment(source: MomentWeights, path: Path | None, folder: Path, seed:
     return Origin(origin, version)
 
 
-def _obtain_units(source: UnitsWeights, path: Path | None, folder: Path, seed: int) -> Origin:
+def _obtain_units(source: UnitsWeights, folder: Path, seed: int) -> Origin:
     if source.source == "pretrain":
         config = units.UnitsConfig(
             d_model=source.d_model, e_layers=source.layers, n_heads=source.heads, prompt_num=source.prompts
@@ -89,6 +87,7 @@ def _obtain_units(source: UnitsWeights, path: Path | None, folder: Path, seed: i
         origin = _simulated(source.pretraining.recordings)
         units_weights.save_units(network.model, folder, origin)
         return Origin(origin)
+    path = source.path
     assert path is not None  # noqa: S101 - the study's model demands it of source local
     if path.suffix == ".pth":
         model = units_weights.convert_official(path)

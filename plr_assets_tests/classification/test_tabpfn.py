@@ -22,7 +22,10 @@ from plr_assets_tests.contract.registered import tiny_weights
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((20, 3)), np.arange(20) % 2
-LOCAL = TabpfnWeights(source="local", path=Path("somewhere"))
+
+
+def local(path: Path) -> TabpfnWeights:
+    return TabpfnWeights(source="local", path=path)
 
 
 def checkpoint() -> dict[str, Any]:
@@ -46,7 +49,7 @@ def test_a_local_file_in_either_official_format_gives_the_same_network(tmp_path:
     if spelling == "ckpt":
         given = tmp_path / HUB_FILE
         torch.save(checkpoint(), given)
-    origin = obtain_tabpfn(LOCAL, given.parent if spelling == "folder" else given, tmp_path / "out")
+    origin = obtain_tabpfn(local(given.parent if spelling == "folder" else given), tmp_path / "out")
     assert origin == Origin.load(tmp_path / "out")
     assert np.array_equal(probabilities(tmp_path / "out"), probabilities(tiny_weights("tabpfn")))
 
@@ -60,7 +63,7 @@ def test_without_a_network_the_error_says_what_is_missing_and_how_to_get_it(
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(ConfigError) as caught:
-        obtain_tabpfn(TabpfnWeights(revision="a1b2c3", cache=tmp_path / "cache"), None, tmp_path / "out")
+        obtain_tabpfn(TabpfnWeights(revision="a1b2c3", cache=tmp_path / "cache"), tmp_path / "out")
     assert REPOSITORY in caught.value.problem
     assert "a1b2c3" in caught.value.problem
     for word in (HUB_FILE, "source: local", "source: none"):
@@ -70,7 +73,7 @@ def test_without_a_network_the_error_says_what_is_missing_and_how_to_get_it(
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.ckpt"):
-        obtain_tabpfn(LOCAL, tmp_path / "absent.ckpt", tmp_path / "out")
+        obtain_tabpfn(local(tmp_path / "absent.ckpt"), tmp_path / "out")
 
 
 class _Shell:
@@ -95,7 +98,7 @@ def test_what_is_no_checkpoint_of_version_2_is_refused(tmp_path: Path, content: 
     else:
         torch.save({**whole, "architecture_name": "tabpfn_v3"}, file)
     with pytest.raises(ContractError, match=r"given\.ckpt"):
-        obtain_tabpfn(LOCAL, file, tmp_path / "out")
+        obtain_tabpfn(local(file), tmp_path / "out")
     assert not (tmp_path / "out" / "origin.json").exists()
 
 

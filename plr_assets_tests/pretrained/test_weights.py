@@ -45,7 +45,7 @@ def test_without_a_network_the_hubs_weights_are_asked_for_and_nothing_is_made_up
     target = tmp_path / "weights"
     source = MomentWeights(source="hub", size="base", revision="a1b2c3", cache=tmp_path / "cache")
     with pytest.raises(ConfigError) as caught:
-        obtain_moment(source, None, target, seed=1)
+        obtain_moment(source, target, seed=1)
     assert caught.value.where == "pretrained.moment"
     assert "AutonLab/MOMENT-1-base" in caught.value.problem
     assert "a1b2c3" in caught.value.problem
@@ -60,7 +60,7 @@ def test_the_environment_variable_of_the_hub_is_obeyed(tmp_path: Path) -> None:
         "from pathlib import Path; from plr_assets.pretrained.weights import obtain_moment\n"
         "from plr_assets.study import MomentWeights; from plr_assets.errors import ConfigError\n"
         f"at = Path({str(tmp_path)!r})\n"
-        "try: obtain_moment(MomentWeights(cache=at / 'cache'), None, at / 'weights', 0)\n"
+        "try: obtain_moment(MomentWeights(cache=at / 'cache'), at / 'weights', 0)\n"
         "except ConfigError as error: print(error.where)"
     )
     done = subprocess.run(
@@ -83,7 +83,7 @@ def test_what_the_hubs_cache_holds_is_used_without_a_network_and_its_commit_is_t
     (kept / "refs").mkdir(parents=True)
     (kept / "refs" / "main").write_text(commit)
     tiny_moment(kept / "snapshots" / commit)
-    origin = obtain_moment(MomentWeights(cache=tmp_path / "cache"), None, tmp_path / "weights", seed=1)
+    origin = obtain_moment(MomentWeights(cache=tmp_path / "cache"), tmp_path / "weights", seed=1)
     assert origin == Origin.load(tmp_path / "weights") == Origin("MOMENT-1-small of the hub", commit)
     assert_same_weights(tmp_path / "weights", kept / "snapshots" / commit)
 
@@ -102,14 +102,14 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def test_a_local_moment_is_taken_as_it_is_and_a_broken_one_is_refused(tmp_path: Path) -> None:
     local = tiny_moment(tmp_path / "mine")
     source = MomentWeights(source="local", path=local)
-    origin = obtain_moment(source, local, tmp_path / "weights", seed=1)
+    origin = obtain_moment(source, tmp_path / "weights", seed=1)
     assert origin == Origin("weights of a local folder")
     assert_same_weights(tmp_path / "weights", local)
     (local / moment.WEIGHTS_FILE).unlink()
     with pytest.raises(ContractError, match="no weights"):
-        obtain_moment(source, local, tmp_path / "again", seed=1)
+        obtain_moment(source, tmp_path / "again", seed=1)
     with pytest.raises(ContractError, match=r"no config\.json"):
-        obtain_moment(source, tmp_path / "nowhere", tmp_path / "again", seed=1)
+        obtain_moment(MomentWeights(source="local", path=tmp_path / "nowhere"), tmp_path / "again", seed=1)
     assert not (tmp_path / "again" / ORIGIN_FILE).exists()
 
 
@@ -118,12 +118,12 @@ def test_a_local_units_is_taken_as_it_is_and_a_broken_one_is_refused(tmp_path: P
     local = tmp_path / "mine"
     units_weights.save_units(model, local, "somewhere")
     source = UnitsWeights(source="local", path=local)
-    assert obtain_units(source, local, tmp_path / "weights", seed=1) == Origin("weights of a local folder")
+    assert obtain_units(source, tmp_path / "weights", seed=1) == Origin("weights of a local folder")
     assert_same_weights(tmp_path / "weights", local)
     assert Origin.load(tmp_path / "weights").pretrained_on == "weights of a local folder"
     (local / units_weights.WEIGHTS_FILE).unlink()
     with pytest.raises(ConfigError, match="no such file"):
-        obtain_units(source, local, tmp_path / "again", seed=1)
+        obtain_units(source, tmp_path / "again", seed=1)
 
 
 def test_an_official_units_checkpoint_is_converted(tmp_path: Path) -> None:
@@ -135,21 +135,21 @@ def test_an_official_units_checkpoint_is_converted(tmp_path: Path) -> None:
     }
     path = tmp_path / "units_x16_pretrain_checkpoint.pth"
     torch.save({"student": {f"module.{name}": value for name, value in shared.items()}}, path)
-    origin = obtain_units(UnitsWeights(source="local", path=path), path, tmp_path / "weights", seed=1)
+    origin = obtain_units(UnitsWeights(source="local", path=path), tmp_path / "weights", seed=1)
     assert origin == Origin("the official UniTS checkpoint")
     loaded = units_weights.load_units(tmp_path / "weights").state_dict()
     assert all(torch.equal(value, loaded[name]) for name, value in shared.items())
     torch.save({"student": {}}, path)
     with pytest.raises(ConfigError, match="no matrix"):
-        obtain_units(UnitsWeights(source="local", path=path), path, tmp_path / "again", seed=1)
+        obtain_units(UnitsWeights(source="local", path=path), tmp_path / "again", seed=1)
 
 
 @pytest.mark.parametrize("model", ["moment", "units"])
 def test_pretraining_says_so_repeats_to_the_byte_and_leaves_no_start_as_it_was(tmp_path: Path, model: str) -> None:
     def obtain(folder: Path, seed: int) -> Origin:
         if model == "moment":
-            return obtain_moment(TINY_MOMENT, None, folder, seed)
-        return obtain_units(TINY_UNITS, None, folder, seed)
+            return obtain_moment(TINY_MOMENT, folder, seed)
+        return obtain_units(TINY_UNITS, folder, seed)
 
     origin = obtain(tmp_path / "a", seed=3)
     torch.rand(7)  # whatever was drawn before does not matter
@@ -178,7 +178,7 @@ def test_pretraining_says_so_repeats_to_the_byte_and_leaves_no_start_as_it_was(t
 def test_pretraining_that_learns_nothing_is_an_error_and_no_weights(tmp_path: Path) -> None:
     frozen = TINY_UNITS.model_copy(update={"pretraining": QUICK.model_copy(update={"learning_rate": 1e-30})})
     with pytest.raises(ConfigError, match="no epoch was better than the random weights"):
-        obtain_units(frozen, None, tmp_path, seed=3)
+        obtain_units(frozen, tmp_path, seed=3)
     assert not list(tmp_path.iterdir())
 
 
