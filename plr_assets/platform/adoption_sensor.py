@@ -1,6 +1,7 @@
 """The sensor that adopts runs of others as they appear in MLflow, and the events by which Dagster learns of it.
 
-Belongs here: when to look, and what Dagster is told. Does not belong here: what is adopted (`adoption`).
+Belongs here: how to look, and what Dagster is told. Does not belong here: how often (`automation`), or what is adopted
+(`adoption`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import dagster as dg
 
 from plr_assets.errors import ContractError
 from plr_assets.grid import Grid
+from plr_assets.platform import automation
 from plr_assets.platform.adoption import adopt
 from plr_assets.platform.assets import asset_key
 from plr_assets.platform.contract import Contract
@@ -22,9 +24,6 @@ from plr_assets.platform.foreign import REFUSED, find_run, waiting
 from plr_assets.platform.planning import Planner
 from plr_assets.platform.stages import StageAsset
 
-NAME = "bring_your_own_run"
-# s between looks; a foreign run is a matter of hours of somebody's work.
-_EVERY_S = 60
 # s of one look after which no further run is begun: Dagster ends a tick after 60, and the next look goes on.
 _LONG_S = 20.0
 # ms that are looked at again at every look: the clock of whoever logged a run may be wrong by hours, and tags are
@@ -40,8 +39,8 @@ def adoption_sensor(grid: Grid, assets: Sequence[StageAsset]) -> dg.SensorDefini
     study = grid.study
 
     @dg.sensor(
-        name=f"{study.name}_{NAME}",
-        minimum_interval_seconds=_EVERY_S,
+        name="bring_your_own_run",
+        minimum_interval_seconds=automation.ADOPTION_EVERY_S,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Adopts finished MLflow runs that carry the contract's tags: each becomes the partition that it "
         "names, or is refused once, with the reason in its tag plr.refused.",

@@ -19,6 +19,8 @@ FOLLOW_EVERY_S = 30
 # A dropped file has to be pending within a minute: two looks, the queue (5 s) and the start of a run (10 s).
 INCOMING_EVERY_S = 10
 FAILURES_EVERY_S = 30
+# A run of somebody else is a matter of hours of their work.
+ADOPTION_EVERY_S = 60
 # Files can be changed so that neither size nor time of change tells; a full look costs a plan of the study.
 FULL_LOOK_EVERY_S = 600
 # Saturday night: what waits for it (partitions that failed, a library that was updated) has the weekend.

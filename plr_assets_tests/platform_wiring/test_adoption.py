@@ -376,7 +376,7 @@ def test_an_unknown_run_is_told(study: Study) -> None:
 def look(study: Study, instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[str, str | None]:
     """One look of the study's sensor: what it says, and its cursor."""
     definitions = build_definitions(study)
-    (sensor,) = [sensor for sensor in definitions.sensors or [] if sensor.name == "trial_bring_your_own_run"]
+    (sensor,) = [sensor for sensor in definitions.sensors or [] if sensor.name == "bring_your_own_run"]
     assert isinstance(sensor, dg.SensorDefinition)
     context = dg.build_sensor_context(instance=instance, cursor=cursor, definitions=definitions)
     found = sensor(context)
