@@ -17,8 +17,8 @@ from plr_assets.recordings.simulator.fidelity import (
     Fidelity,
     compare,
     main,
-    measure_recording,
 )
+from plr_assets.recordings.simulator.measures import measure_recording
 from plr_assets.study.recordings import Simulation
 
 
