@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from plr_assets.seeds import generator
 
-_LEVELS = (0.025, 0.975)
+# The ends of a 95 % interval.
+LEVELS = (0.025, 0.975)
 
 
 def subject_index(subject: Sequence[str]) -> tuple[NDArray[np.intp], int]:
@@ -43,5 +44,5 @@ def percentile_interval(values: NDArray[np.float64], n_subjects: int) -> tuple[f
     resampled = values[1:][np.isfinite(values[1:])]
     if n_subjects < 2 or not np.isfinite(values[0]) or resampled.size == 0:
         return float("nan"), float("nan")
-    lower, upper = np.quantile(resampled, _LEVELS)
+    lower, upper = np.quantile(resampled, LEVELS)
     return float(lower), float(upper)

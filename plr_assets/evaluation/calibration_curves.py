@@ -26,6 +26,7 @@ from plr_assets.evaluation.estimate import (
     subject_codes,
     undefined,
 )
+from plr_assets.subject_bootstrap import LEVELS
 
 Matrix = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def smooth_calibration(
     e50, e90, emax = _quantiles(distance, weights, (0.5, 0.9, 1.0))
     known = ~np.isnan(beta).any(axis=1)
     if clusters > 1 and known.sum() > 1:
-        lower, upper = np.quantile(curves[1:][known[1:]], (0.025, 0.975), axis=0)
+        lower, upper = np.quantile(curves[1:][known[1:]], LEVELS, axis=0)
     else:
         lower, upper = np.full((2, grid.size), np.nan)
     measures = (percentile(np.where(known, v, np.nan), clusters) for v in (ici, e50, e90, emax))

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from plr_assets.evaluation.estimate import Z_95, labels_of, subject_codes
 from plr_assets.evaluation.pair_kernel import structural_components
+from plr_assets.subject_bootstrap import LEVELS
 
 Matrix = NDArray[np.float64]
 
@@ -140,7 +141,7 @@ def paired_bootstrap(scores: Matrix, pairs: Sequence[tuple[int, int]]) -> Differ
         resampled = resampled[np.isfinite(resampled)]
         if np.isnan(value[i]) or resampled.size == 0 or np.ptp(resampled) == 0:
             continue
-        lower[i], upper[i] = np.quantile(resampled, (0.025, 0.975))
+        lower[i], upper[i] = np.quantile(resampled, LEVELS)
         tail = min(np.count_nonzero(resampled <= 0), np.count_nonzero(resampled >= 0))
         p[i] = min(1.0, 2 * (1 + tail) / (1 + resampled.size))
     return _differences(columns, value, lower, upper, p)

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from plr_assets.subject_bootstrap import LEVELS
+
 Matrix = NDArray[np.float64]
 
 
@@ -64,7 +66,7 @@ def critical_difference(scores: Matrix, *, replicates: str, resampled: Matrix | 
     if resampled is not None:
         usable = resampled[np.isfinite(resampled).all(axis=(1, 2))]
         if len(usable):
-            lower, upper = np.quantile(rankdata(-usable, axis=2).mean(axis=1), (0.025, 0.975), axis=0)
+            lower, upper = np.quantile(rankdata(-usable, axis=2).mean(axis=1), LEVELS, axis=0)
     difference = nemenyi(k, blocks)
     reason = _why_not(table)
     tests = (float("nan"),) * 4 if reason else friedman(table)

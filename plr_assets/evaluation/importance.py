@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from plr_assets.evaluation.discrimination import auroc_rows
 from plr_assets.evaluation.estimate import Floats, labels_of
-
-_LEVELS = (0.025, 0.975)
+from plr_assets.subject_bootstrap import LEVELS
 
 
 class Importance(NamedTuple):
@@ -48,7 +47,7 @@ def permutation_importance(y: ArrayLike, p: Floats, shuffled: Floats, out_of_bag
     decrease = decrease[np.isfinite(intact)]
     if decrease.size == 0:
         return Importance(*(np.full(features, np.nan) for _ in range(3)))
-    lower, upper = np.quantile(decrease, _LEVELS, axis=0)
+    lower, upper = np.quantile(decrease, LEVELS, axis=0)
     return Importance(decrease.mean(axis=0), lower, upper)
 
 

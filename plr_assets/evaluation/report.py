@@ -30,6 +30,7 @@ from plr_assets.evaluation.out_of_bag import OutOfBag, read_out_of_bag
 from plr_assets.evaluation.overall import brier_rows, scaled_brier
 from plr_assets.evaluation.tables import frame_of
 from plr_assets.evaluation.utility import decision_curve, net_benefit
+from plr_assets.subject_bootstrap import LEVELS
 
 NET_BENEFIT_PERCENT = (5, 10, 15, 20)
 
@@ -105,7 +106,7 @@ def _metrics(
     out_of_bag: OutOfBag, p: np.ndarray[Any, np.dtype[np.float64]], single: MeanAuroc
 ) -> dict[str, float | int]:
     y, subject, known = out_of_bag.y, out_of_bag.subject, ~np.isnan(out_of_bag.p)
-    lower, upper = np.quantile(single.areas, (0.025, 0.975))
+    lower, upper = np.quantile(single.areas, LEVELS)
     mean_brier = float(brier_rows(y, out_of_bag.p, known).mean())
     benefits = net_benefit(y, p, np.array(NET_BENEFIT_PERCENT) / 100)
     return {

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from plr_assets.evaluation.estimate import Floats
+from plr_assets.subject_bootstrap import LEVELS
 
 # The thresholds of the reported net benefits, and the even one of the original's classification instability.
 THRESHOLD_PERCENT = (5, 10, 15, 20, 50)
@@ -63,7 +64,7 @@ def _quantiles(values: NDArray[np.float64], known: NDArray[np.bool_]) -> tuple[N
     counts = known.sum(axis=0)
     ordered = np.sort(np.where(known, values, np.inf), axis=0)
     found = []
-    for level in (0.025, 0.975):
+    for level in LEVELS:
         place = level * np.maximum(counts - 1, 0)
         below = np.floor(place).astype(np.intp)
         above = np.minimum(below + 1, np.maximum(counts - 1, 0))

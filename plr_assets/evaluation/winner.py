@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from plr_assets.evaluation.comparisons import auroc_scores, mean_scores
 from plr_assets.evaluation.estimate import Estimate, subject_codes, undefined
 from plr_assets.evaluation.operating_points import recording_weights
+from plr_assets.subject_bootstrap import LEVELS
 
 Matrix = NDArray[np.float64]
 
@@ -91,7 +92,7 @@ def corrected_winner(scores: Shared, oracle: ArrayLike | None = None) -> Winner:
     chosen = chosen[share.any(axis=0) & np.isfinite(chosen)]
     if chosen.size == 0:
         return Winner(index, apparent, undefined("no resample leaves both classes out"), float("nan"))
-    lower, upper = np.quantile(chosen, (0.025, 0.975))
+    lower, upper = np.quantile(chosen, LEVELS)
     corrected = Estimate(float(chosen.mean()), float(lower), float(upper))
     return Winner(index, apparent, corrected, apparent - corrected.value)
 
@@ -112,9 +113,7 @@ def ranks(scores: Shared, oracle: ArrayLike | None = None) -> Ranks:
         rank[ranked] = rankdata(-scores.drawn[ranked, 0].round(DIGITS))
     if columns[0] and columns[1:].any():
         usable = scores.drawn[:, 1:][:, columns[1:]]
-        lower[ranked], upper[ranked] = np.quantile(
-            rankdata(-usable[ranked].round(DIGITS), axis=0), (0.025, 0.975), axis=1
-        )
+        lower[ranked], upper[ranked] = np.quantile(rankdata(-usable[ranked].round(DIGITS), axis=0), LEVELS, axis=1)
         best[ranked] = _share_of_best(usable, ranked).mean(axis=1)[ranked]
     return Ranks(rank, lower, upper, best)
 

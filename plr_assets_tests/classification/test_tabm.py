@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import rtdl_num_embeddings
@@ -16,6 +14,8 @@ from plr_assets.classification.tabm_encoding import Encoding
 from plr_assets.classification.tabm_network import Batch, Dropout, Sizes, Workspace, gradients, initial, logits, split
 from plr_assets.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RNG = np.random.default_rng(0)
 # the last feature has two values, so it has fewer bins than the others
 X = np.column_stack([RNG.standard_normal((40, 2)) * [1, 50], RNG.integers(0, 2, 40)])
@@ -23,14 +23,6 @@ Y = np.arange(40) % 2
 WEIGHTS = RNG.integers(1, 4, 40).astype(float)
 BINS = 6
 SMALL = {"k": 2, "d_block": 8, "d_embedding": 4, "n_bins": BINS, "epochs": 25}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def sizes(n_blocks: int = 2, k: int = 3) -> Sizes:

@@ -54,14 +54,10 @@ def test_a_local_file_in_either_official_format_gives_the_same_network(tmp_path:
     assert np.array_equal(probabilities(tmp_path / "out"), probabilities(tiny_weights("tabpfn")))
 
 
-@pytest.mark.parametrize("reason", ["offline", "unreachable"])
+@pytest.mark.usefixtures("no_hub")
 def test_without_a_network_the_error_says_what_is_missing_and_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", reason == "offline")
-    if reason == "unreachable":
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(ConfigError) as caught:
         obtain_tabpfn(TabpfnWeights(revision="a1b2c3", cache=tmp_path / "cache"), tmp_path / "out")
     assert REPOSITORY in caught.value.problem

@@ -32,26 +32,14 @@ from plr_assets.platform.runner import AssetOutcome, Runner
 from plr_assets.platform.selection import needed_keys, parse_selection
 from plr_assets.platform.stages import StageAsset
 from plr_assets.study import Study, load_study
+from plr_assets_tests.studies import TRIAL_BASE
 
 BY_NAME: Mapping[str, StageAsset] = {asset.name: asset for asset in ASSETS}
 NOT_FIGURES = tuple(asset.name for asset in ASSETS if asset.stage.name != "figures")
 
 TRIAL: Mapping[str, Any] = {
-    "title": "Trial",
-    "description": "The smallest study that ranks pipelines.",
-    "origin": "synthetic",
-    "seed": 7,
-    "recordings": {
-        "path": "raw",
-        "reader": "device_csv",
-        "unit": "px",
-        "subjects": "subjects.csv",
-        "ground_truth": "ground_truth",
-    },
-    "sampling": {"rate_hz": 30, "duration_s": 66, "align_onset": {"colour": "blue", "at_s": 15.5}},
-    "baseline": {"before": "blue", "window_s": [-5, 0]},
+    **TRIAL_BASE,
     "simulation": {"control": 12, "glaucoma": 12, "unlabelled": 6},
-    "labels": ["control", "glaucoma"],
     "grids": [
         {
             "outlier_detection": ["pupil-gt", "LOF"],

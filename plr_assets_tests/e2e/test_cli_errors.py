@@ -10,25 +10,22 @@ from typing import Any
 
 import pytest
 
-from plr_assets.cli import main
 from plr_assets_tests.e2e.lab import Lab
+from plr_assets_tests.terminal import Plr
 
 SCREEN = 25
-Plr = Callable[..., str]
+Refused = Callable[..., str]
 
 
 @pytest.fixture
-def plr(fresh: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Plr:
+def refused(fresh: Lab, plr: Plr, monkeypatch: pytest.MonkeyPatch) -> Refused:
     """Runs the command, checks that it is refused in the promised form, and gives back its text on one line."""
     monkeypatch.setenv("COLUMNS", "100")
 
     def refused(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["plr", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
+        printed = plr(*arguments)
         text = printed.out + printed.err
-        assert ended.value.code == 2
+        assert printed.code == 2
         assert "Traceback" not in text
         assert len(text.splitlines()) <= SCREEN
         assert printed.err
@@ -43,24 +40,24 @@ def squeezed(text: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["run", "status", "leaderboard", "methods"])
-def test_an_unknown_study_is_answered_with_the_nearest_one(plr: Plr, command: str) -> None:
-    text = plr(command, "dmeo")
+def test_an_unknown_study_is_answered_with_the_nearest_one(refused: Refused, command: str) -> None:
+    text = refused(command, "dmeo")
     assert "'dmeo'" in text
     assert "Did you mean 'demo'?" in text
 
 
-def test_a_misspelt_method_of_a_selection_is_answered_with_the_nearest_one(plr: Plr) -> None:
-    text = plr("run", "demo", "--select", "outlier=LOFF")
+def test_a_misspelt_method_of_a_selection_is_answered_with_the_nearest_one(refused: Refused) -> None:
+    text = refused("run", "demo", "--select", "outlier=LOFF")
     assert "--select outlier=LOFF" in text
     assert "Did you mean 'LOF'?" in text
 
 
-def test_a_misspelt_axis_of_a_selection_is_answered_with_the_nearest_one(plr: Plr) -> None:
-    assert "Did you mean 'classifier'?" in plr("run", "demo", "--select", "clasifier=CatBoost")
+def test_a_misspelt_axis_of_a_selection_is_answered_with_the_nearest_one(refused: Refused) -> None:
+    assert "Did you mean 'classifier'?" in refused("run", "demo", "--select", "clasifier=CatBoost")
 
 
-def test_a_method_that_the_study_does_not_list_is_named_with_those_it_does(plr: Plr, fresh: Lab) -> None:
-    text = plr("run", str(fresh.study_file()), "--select", "classifier=CatBoost")
+def test_a_method_that_the_study_does_not_list_is_named_with_those_it_does(refused: Refused, fresh: Lab) -> None:
+    text = refused("run", str(fresh.study_file()), "--select", "classifier=CatBoost")
     assert "does not offer 'CatBoost'" in text
     assert "It offers: XGBoost, LogisticRegression." in text
 
@@ -80,45 +77,45 @@ def test_a_method_that_the_study_does_not_list_is_named_with_those_it_does(plr: 
     ids=["top", "nested", "rule", "parameter"],
 )
 def test_a_broken_study_file_is_named_with_its_key(
-    plr: Plr, fresh: Lab, changes: dict[str, Any], key: str, remedy: str
+    refused: Refused, fresh: Lab, changes: dict[str, Any], key: str, remedy: str
 ) -> None:
     path = fresh.study_file(**changes)
-    text = plr("run", str(path))
+    text = refused("run", str(path))
     assert squeezed(f"{path}: {key}") in squeezed(text)
     assert remedy in text
 
 
-def test_a_missing_study_file_is_named(plr: Plr, tmp_path: Path) -> None:
+def test_a_missing_study_file_is_named(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "nowhere.yaml"
-    text = plr("run", str(path))
+    text = refused("run", str(path))
     assert squeezed(str(path)) in squeezed(text)
     assert "there is no such file" in text
 
 
-def test_a_file_that_is_no_yaml_is_named_with_its_line(plr: Plr, tmp_path: Path) -> None:
+def test_a_file_that_is_no_yaml_is_named_with_its_line(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "trial.yaml"
     path.write_text("title: a\nseed: [1\nother: 2\n", encoding="utf-8")
-    text = plr("run", str(path))
+    text = refused("run", str(path))
     assert squeezed(f"{path}: line") in squeezed(text)
 
 
-def test_a_leaderboard_before_the_first_run_says_how_to_get_one(plr: Plr, fresh: Lab) -> None:
-    text = plr("leaderboard", str(fresh.study_file()))
+def test_a_leaderboard_before_the_first_run_says_how_to_get_one(refused: Refused, fresh: Lab) -> None:
+    text = refused("leaderboard", str(fresh.study_file()))
     assert "there is no results database yet" in text
     assert "plr run" in text
 
 
-def test_a_report_and_a_question_before_the_first_run_say_how_to_get_them(plr: Plr, fresh: Lab) -> None:
+def test_a_report_and_a_question_before_the_first_run_say_how_to_get_them(refused: Refused, fresh: Lab) -> None:
     study = str(fresh.study_file())
-    assert "there is no report yet" in plr("report", study)
-    assert "there is no results database yet" in plr("sql", study, "SELECT 1")
+    assert "there is no report yet" in refused("report", study)
+    assert "there is no results database yet" in refused("sql", study, "SELECT 1")
 
 
 @pytest.mark.parametrize(
     "arguments", [["rnu"], ["run"], ["run", "demo", "--selct", "x"], ["leaderboard", "demo", "--top", "0"]]
 )
-def test_a_command_line_that_cannot_be_read_is_refused(plr: Plr, arguments: list[str]) -> None:
-    assert "Usage:" in plr(*arguments)
+def test_a_command_line_that_cannot_be_read_is_refused(refused: Refused, arguments: list[str]) -> None:
+    assert "Usage:" in refused(*arguments)
 
 
 def test_the_installed_command_ends_in_the_same_way() -> None:

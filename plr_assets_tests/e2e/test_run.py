@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import random
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ import pytest
 
 from plr_assets.classification.bootstrap import as_seed_dict
 from plr_assets.classification.catboost import CatBoost
-from plr_assets.cli import main
 from plr_assets.definitions import build_definitions
 from plr_assets.defs import ASSETS
 from plr_assets.defs.results import DATABASE_SOURCES
@@ -47,6 +45,7 @@ from plr_assets_tests.e2e.lab import (
     places_of,
     to_do,
 )
+from plr_assets_tests.terminal import Plr
 
 POISONED = ("reconstructions", "LOF__linear")
 ONE = "outlier=LOF imputer=linear classifier=LogisticRegression"
@@ -137,24 +136,15 @@ def test_the_leaderboard_falls_by_auroc_and_ranks_no_oracle(finished: Lab) -> No
     assert rows["synthetic"].all()
 
 
-def test_status_and_leaderboard_of_the_terminal_agree_with_the_store(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def plr(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["plr", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
-        return capsys.readouterr().out
-
+def test_status_and_leaderboard_of_the_terminal_agree_with_the_store(lab: Lab, plr: Plr) -> None:
     study = str(lab.study_file())
-    assert "Nothing to do" in plr("run", study)
-    status = json.loads(plr("status", study, "--json"))
+    assert "Nothing to do" in plr("run", study).out
+    status = json.loads(plr("status", study, "--json").out)
     partitions = places_of(grid_of(lab.study()))
     assert status["pipelines"] == {"total": 5, "done": 5}
     assert sum(stage["done"] for stage in status["stages"].values()) == len(partitions)
     assert sum(stage["reused"] for stage in status["stages"].values()) == len(partitions)
-    rows = json.loads(plr("leaderboard", study, "--json"))
+    rows = json.loads(plr("leaderboard", study, "--json").out)
     assert [row["pipeline"] for row in rows] == leaderboard(lab.study())["pipeline"].to_list()
 
 
@@ -232,27 +222,18 @@ def test_a_figure_leads_back_to_the_recordings_run_by_run(finished: Lab, figure:
     assert f"<dt>Content of the recordings</dt><dd>{recordings.artifacts['recordings'].digest}</dd>" in page
 
 
-def test_the_terminal_answers_questions_and_says_where_the_report_is(
-    finished: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def plr(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["plr", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
-        return capsys.readouterr().out
-
+def test_the_terminal_answers_questions_and_says_where_the_report_is(finished: Lab, plr: Plr) -> None:
     study, query = str(finished.study_file()), "SELECT pipeline, auroc FROM essential_metrics ORDER BY pipeline"
     table = read_table(database_path(finished.folder), "essential_metrics").sort("pipeline")
-    lines = plr("sql", study, query, "--csv").splitlines()
+    lines = plr("sql", study, query, "--csv").out.splitlines()
     assert lines[0] == "pipeline,auroc"
     assert [line.partition(",")[0] for line in lines[1:]] == table["pipeline"].to_list()
     assert [float(line.partition(",")[2]) for line in lines[1:]] == table["auroc"].to_list()
-    shown = plr("sql", study, query, "--rows", "2")
+    shown = plr("sql", study, query, "--rows", "2").out
     assert table["pipeline"][1] in shown
     assert table["pipeline"][2] not in shown
     assert "5 rows; the first 2 are shown" in shown
-    assert plr("report", study).strip() == str(finished.folder / "report.html")
+    assert plr("report", study).out.strip() == str(finished.folder / "report.html")
 
 
 def test_numbers_for_a_paper_are_those_of_the_database(finished: Lab) -> None:
@@ -298,14 +279,11 @@ def published_text(lab: Lab) -> Iterator[tuple[Path, str]]:
         yield lab.folder / name, (lab.folder / name).read_text(encoding="utf-8")
 
 
-def test_no_original_subject_code_leaves_the_private_file(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_original_subject_code_leaves_the_private_file(lab: Lab, plr: Plr) -> None:
     """Not even those of a quarantined file."""
     broken = sorted((lab.folder / "raw").iterdir())[0]
     broken.write_bytes(b"not,a,recording\n")
-    monkeypatch.setattr(sys, "argv", ["plr", "run", str(lab.study_file()), "--select", ONE])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
+    assert plr("run", str(lab.study_file()), "--select", ONE).code == 0
     lookup = lab.folder / "private" / "lookup.json"
     assert lookup.stat().st_mode & 0o777 == 0o600
     codes = set(json.loads(lookup.read_text(encoding="utf-8"))["subjects"])
@@ -480,13 +458,10 @@ def test_dagster_tells_stale_partitions_by_content_and_not_by_time(lab: Lab) -> 
 
 
 def test_a_bootstrap_is_exported_as_the_dict_of_lists_that_the_original_kept(
-    finished: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Lab, tmp_path: Path, plr: Plr
 ) -> None:
     key = str(grid_of(finished.study()).pipelines[0])
-    monkeypatch.setattr(sys, "argv", ["plr", "export", str(finished.study_file()), key, "--to", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
+    assert plr("export", str(finished.study_file()), key, "--to", str(tmp_path / "out")).code == 0
     # ours, and the one thing that this format is for
     exported = pickle.loads((tmp_path / "out" / "bootstrap_results.pkl").read_bytes())  # noqa: S301
     contract = Contract("trial")

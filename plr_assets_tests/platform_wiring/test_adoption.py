@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,6 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
-from plr_assets.cli import main
 from plr_assets.definitions import build_definitions
 from plr_assets.defs import ASSETS
 from plr_assets.errors import ContractError, SelectionError
@@ -34,6 +32,7 @@ from plr_assets.recordings.table import signal_array, signal_column
 from plr_assets.study import Study
 from plr_assets_tests.e2e.lab import BY_NAME, Lab, to_do
 from plr_assets_tests.platform_wiring.small_lab import ONE_GRID, PIPELINE, small_lab
+from plr_assets_tests.terminal import Plr
 
 TAGS = {"plr.asset": "outlier_masks", "plr.key": "LOF", "plr.contract_version": "1", "plr.synthetic": "true"}
 PLACE = ("outlier_masks", "LOF")
@@ -437,26 +436,17 @@ def test_what_the_page_logs_from_a_notebook_is_adopted(
 # -- the commands -----------------------------------------------------------------------------------------------------
 
 
-def test_the_commands_adopt_count_and_release(
-    lab: Lab, study: Study, author: Author, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_commands_adopt_count_and_release(lab: Lab, study: Study, author: Author, plr: Plr) -> None:
     file = str(lab.study_file(grids=ONE_GRID))
-
-    def plr(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["plr", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out + said.err
-
     run_id = author.log({"outlier_masks": author.mask()}, experiment="an experiment of no study")
-    code, said = plr("adopt", run_id, file)
-    assert (code, f"Adopted: outlier_masks LOF is run {run_id}" in " ".join(said.split())) == (0, True), said
+    said = plr("adopt", run_id, file)
+    assert said.code == 0, said
+    assert f"Adopted: outlier_masks LOF is run {run_id}" in " ".join(said.out.split())
     assert (lab.materialized(PLACE)[0].metadata["adopted_from"].value) == run_id
-    assert json.loads(plr("status", file, "--json")[1])["assets"]["outlier_masks"]["adopted"] == 1
-    assert plr("release", file, "outlier_masks", "LOF")[0] == 0
-    assert json.loads(plr("status", file, "--json")[1])["assets"]["outlier_masks"]["adopted"] == 0
-    code, said = plr("adopt", "0" * 32, file)
-    assert (code, "no such run" in said) == (2, True)
-    code, said = plr("release", file, "outlier_mask", "LOF")
-    assert (code, "Did you mean 'outlier_masks'" in " ".join(said.split())) == (2, True)
+    assert json.loads(plr("status", file, "--json").out)["assets"]["outlier_masks"]["adopted"] == 1
+    assert plr("release", file, "outlier_masks", "LOF").code == 0
+    assert json.loads(plr("status", file, "--json").out)["assets"]["outlier_masks"]["adopted"] == 0
+    said = plr("adopt", "0" * 32, file)
+    assert (said.code, "no such run" in said.err) == (2, True)
+    said = plr("release", file, "outlier_mask", "LOF")
+    assert (said.code, "Did you mean 'outlier_masks'" in " ".join(said.err.split())) == (2, True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
 import pytest
 
-from plr_assets.cli import main
 from plr_assets.cli.views import duration, forecast_text
 from plr_assets.defs import ASSETS
 from plr_assets.grid import grid_of
@@ -18,6 +16,7 @@ from plr_assets.platform.selection import needed_keys, parse_selection
 from plr_assets.study import Study
 from plr_assets_tests.e2e.lab import Lab, empty_lab
 from plr_assets_tests.platform_wiring.small_lab import ONE_GRID, PIPELINE, small_lab
+from plr_assets_tests.terminal import Plr
 
 WIDER = [{**ONE_GRID[0], "outlier_detection": ["LOF", "pupil-gt"]}]
 
@@ -65,18 +64,13 @@ def test_before_the_first_run_every_time_is_unknown(
     assert said.startswith(f"to do: at most {len(found)} partitions; {len(found)} of them of unknown time")
 
 
-def test_a_dry_run_starts_nothing(
-    small: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_starts_nothing(small: Lab, plr: Plr) -> None:
     study = small.study_file(grids=WIDER)
     before = {path: path.stat().st_size for path in small.root.rglob("*.parquet")}
-    monkeypatch.setattr(sys, "argv", ["plr", "run", str(study), "--dry-run", "--select", "outlier=p*"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
-    said = capsys.readouterr().out
-    assert "to do: at most" in said
-    assert "of unknown time" in said
+    said = plr("run", str(study), "--dry-run", "--select", "outlier=p*")
+    assert said.code == 0
+    assert "to do: at most" in said.out
+    assert "of unknown time" in said.out
     assert {path: path.stat().st_size for path in small.root.rglob("*.parquet")} == before
     assert Contract("trial").latest("outlier_masks", "pupil-gt") is None
     assert Contract("trial").latest("evaluation", PIPELINE) is not None

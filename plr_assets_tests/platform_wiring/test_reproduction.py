@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from plr_assets.cli import main
 from plr_assets.defs import ASSETS
 from plr_assets.errors import ContractError
 from plr_assets.featurization.windowed import WindowedFeatures
@@ -21,6 +19,7 @@ from plr_assets.platform.reproduction import Reproducer, Reproduction, result_of
 from plr_assets.study import Study
 from plr_assets_tests.e2e.lab import Lab
 from plr_assets_tests.platform_wiring.small_lab import ONE_GRID, PIPELINE, small_lab
+from plr_assets_tests.terminal import Plr
 
 KEYS = {
     "device_files": "device_files",
@@ -177,16 +176,12 @@ def test_a_run_that_is_no_result_of_the_study_is_refused(small: Lab) -> None:
 
 
 @pytest.mark.parametrize("tampered", [False, True])
-def test_the_exit_code_says_whether_all_was_equal(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, tampered: bool
-) -> None:
+def test_the_exit_code_says_whether_all_was_equal(lab: Lab, plr: Plr, *, tampered: bool) -> None:
     run = published("features", KEYS["features"])
     if tampered:
         path = Contract("trial").ref(published("outlier_masks", "LOF"), "outlier_masks").path
         path.unlink()
     study = str(lab.study_file(grids=ONE_GRID))
-    monkeypatch.setattr(sys, "argv", ["plr", "reproduce", run.run_id, "--study", study])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert bool(ended.value.code) is tampered
-    assert ("not equal" in capsys.readouterr().out) is tampered
+    said = plr("reproduce", run.run_id, "--study", study)
+    assert bool(said.code) is tampered
+    assert ("not equal" in said.out) is tampered

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from contextlib import closing
 from functools import cache
@@ -12,7 +11,6 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from plr_assets.cli import main
 from plr_assets.defs import ASSETS
 from plr_assets.errors import ContractError
 from plr_assets.grid import grid_of
@@ -25,6 +23,7 @@ from plr_assets.platform.scratch import abandoned, scratch_folder
 from plr_assets.study import Study
 from plr_assets_tests.e2e.lab import Lab, to_do
 from plr_assets_tests.platform_wiring.small_lab import ONE_GRID, PIPELINE, small_lab
+from plr_assets_tests.terminal import Plr
 
 FEATURES = "simple__LOF__linear"
 BLUE = {"featurization": {"simple": {"colours": ["blue"]}}}
@@ -188,15 +187,11 @@ def test_a_removal_that_broke_off_is_completed_by_the_next(lab: Lab) -> None:
     assert found(study) == []
 
 
-def test_the_command_lists_and_removes_only_when_told(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_lists_and_removes_only_when_told(lab: Lab, plr: Plr) -> None:
     def gc(*further: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["plr", "gc", str(lab.study_file(grids=ONE_GRID, methods=BLUE)), *further])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
-        return capsys.readouterr().out
+        said = plr("gc", str(lab.study_file(grids=ONE_GRID, methods=BLUE)), *further)
+        assert said.code == 0
+        return said.out
 
     assert "with --yes they do" in gc()
     assert len(runs("evaluation", PIPELINE)) == 2

@@ -34,14 +34,10 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.parametrize("reason", ["offline", "unreachable"])
+@pytest.mark.usefixtures("no_hub")
 def test_without_a_network_the_hubs_weights_are_asked_for_and_nothing_is_made_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", reason == "offline")
-    if reason == "unreachable":
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     target = tmp_path / "weights"
     source = MomentWeights(source="hub", size="base", revision="a1b2c3", cache=tmp_path / "cache")
     with pytest.raises(ConfigError) as caught:

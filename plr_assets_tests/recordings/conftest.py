@@ -10,6 +10,7 @@ import pytest
 
 from plr_assets.recordings.simulator.files import write_study_files
 from plr_assets.study import Study
+from plr_assets_tests.studies import TRIAL_BASE
 
 MakeStudy = Callable[..., Study]
 
@@ -17,22 +18,9 @@ MakeStudy = Callable[..., Study]
 def study_of(**changes: Any) -> Study:
     """The demo's data layout on five simulated-size recordings, with `changes` on top."""
     values: dict[str, Any] = {
+        **TRIAL_BASE,
         "name": "trial",
-        "title": "Trial",
-        "description": "",
-        "origin": "synthetic",
-        "seed": 7,
-        "recordings": {
-            "path": "raw",
-            "reader": "device_csv",
-            "unit": "px",
-            "subjects": "subjects.csv",
-            "ground_truth": "ground_truth",
-        },
-        "sampling": {"rate_hz": 30, "duration_s": 66, "align_onset": {"colour": "blue", "at_s": 15.5}},
-        "baseline": {"before": "blue", "window_s": (-5, 0)},
         "simulation": {"control": 3, "glaucoma": 2, "unlabelled": 3},
-        "labels": ("control", "glaucoma"),
         "grids": [{"outlier_detection": ["LOF"], "imputation": ["linear"], "featurization": ["simple"]}],
     }
     return Study.model_validate({**values, **changes})
