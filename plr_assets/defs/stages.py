@@ -1,7 +1,7 @@
 """The stages and who answers for them. Stage = folder = Dagster group = owner = MLflow experiment.
 
 Belongs here: stages, and answers that the declarations of several stages give: which studies have an asset, which keys
-it reads. Does not belong here: assets, or anything that shapes a result (no fingerprint looks into this module).
+it reads. Does not belong here: assets.
 """
 
 from __future__ import annotations
