@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plr_assets.defs.data_import import cohort_split, recordings
+from plr_assets.defs.figure_parts import inputs
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import outlier_masks
 from plr_assets.defs.pretrained import ARTIFACT, moment_weights, start_of, weights_of
@@ -174,14 +175,11 @@ def feature_catalog(task: Task) -> Product:
             style=config.style,
         )
         drawn[name] = {"windows": rows, "histograms": bars, "time": cohort.time, "median": centre}, figure
-    inputs = {
-        f"{asset}:{artifact}": {str(key) or asset: ref.info.digest for key, ref in refs.items()}
-        for (asset, artifact), refs in task.inputs.items()
-    }
+    drawn_from = inputs(task)
 
     def write(folder: Path) -> None:
         for name, (plotted, figure) in drawn.items():
-            save_figure(figure, folder, name, plotted, {"study": task.study.name, "inputs": inputs})
+            save_figure(figure, folder, name, plotted, {"study": task.study.name, "inputs": drawn_from})
 
     notes = {name: inline_png(thumbnail(figure), name) for name, (_, figure) in drawn.items()}
     listed = catalog.select("featurization", "name", "unit", "window", "baseline", "leakage", "q05", "q50", "q95")

@@ -14,6 +14,7 @@ from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import inline_png, markdown_table
 from plr_assets.platform.stages import Inputs, Task, stage_asset
 from plr_assets.schemas import QUARANTINE, RECORDING_VERDICTS, RECORDINGS
+from plr_assets.schemas.table import polars_schema
 from plr_assets.study import Study
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def incoming_recordings(task: Task) -> Product:
     """
     import polars as pl
 
-    from plr_assets.recordings.importer import VERDICT_SCHEMA, assemble, quarantined
+    from plr_assets.recordings.importer import assemble, quarantined
     from plr_assets.recordings.incoming import judge_arrived, put_in_place, takes_new_files
 
     with unnamed(task.study):
@@ -63,7 +64,7 @@ def incoming_recordings(task: Task) -> Product:
         some = any(verdict.error is None for verdict in judged)
         found = assemble(judged, task.study, lookup_file(task.study)) if some else None
         put_in_place(task.study, judged)
-    verdicts = pl.DataFrame(schema=VERDICT_SCHEMA) if found is None else found.verdicts
+    verdicts = pl.DataFrame(schema=polars_schema(RECORDING_VERDICTS)) if found is None else found.verdicts
     tables = {"incoming_verdicts": verdicts, "incoming_quarantine": refused}
     notes = {"quarantine": markdown_table(refused)} if len(refused) else {}
     if found is not None:

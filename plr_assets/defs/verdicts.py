@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def of_all_pipelines(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]:
-    """A check that every pipeline of the study has rows in the table `name`, and that intervals hold their value."""
+    """The judge of a check that every pipeline of the study has rows in the table `name`."""
 
     def judge(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
         there = set(table(name)["pipeline"])

@@ -12,12 +12,7 @@ import numpy as np
 import polars as pl
 
 from plr_assets import schemas
-
-_DTYPES: dict[str, Any] = {
-    "string": pl.String,
-    "boolean": pl.Boolean,
-    "list[float32]": pl.List(pl.Float32),
-}
+from plr_assets.schemas.table import polars_dtype
 
 
 def frame_of(table: schemas.Table, constant: Mapping[str, str], columns: Mapping[str, Any]) -> pl.DataFrame:
@@ -38,4 +33,4 @@ def _series(column: schemas.Column, values: Any) -> pl.Series:
     if column.dtype == "int64":
         return pl.Series(column.name, np.asarray(values, dtype=np.int64))
     plain = values.tolist() if isinstance(values, np.ndarray) else values
-    return pl.Series(column.name, plain, dtype=_DTYPES[column.dtype])
+    return pl.Series(column.name, plain, dtype=polars_dtype(column.dtype))

@@ -7,7 +7,6 @@ ground truth or evaluated recordings: a distribution that is looked at while fea
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,16 +14,15 @@ from numpy.typing import NDArray
 
 from plr_assets.featurization.base import DESCRIBED, Featurizer
 from plr_assets.recordings.table import Recordings
+from plr_assets.schemas import FEATURE_DICTIONARY
+from plr_assets.schemas.table import polars_schema
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Enough to see two humps in 299 recordings, few enough for none to be noise.
 _BINS = 24
 
 Values = NDArray[np.float64]
-_TOLD: dict[str, Any] = {
-    **dict.fromkeys(DESCRIBED, pl.String),
-    **dict.fromkeys(("run_starts_s", "run_ends_s"), pl.List(pl.Float32)),
-}
+_TOLD = polars_schema(FEATURE_DICTIONARY)
 _SPREAD = {
     "name": pl.String,
     "combinations": pl.Int64,

@@ -18,6 +18,8 @@ from plr_assets.recordings.gaps import find_gaps, gap_lengths
 from plr_assets.recordings.phases import light_phases, lit
 from plr_assets.recordings.summary import at_places
 from plr_assets.recordings.table import Mask, Recordings, Signal
+from plr_assets.schemas import IMPUTATION_ERROR_SUMS
+from plr_assets.schemas.table import polars_schema
 
 Numbers = NDArray[np.float64]
 # stratum -> what is summed -> (n,) per recording
@@ -127,8 +129,7 @@ def error_sums(imputed: Imputed, recordings: Recordings) -> pl.DataFrame:
         .select("recording", "subject", pl.lit(stratum).alias("stratum"), pl.col("n").cast(pl.Int64), "absolute")
         for stratum, sums in strata.items()
     ]
-    none = {"recording": pl.String, "subject": pl.String, "stratum": pl.String, "n": pl.Int64, "absolute": pl.Float64}
-    return pl.concat(frames) if frames else pl.DataFrame(schema=none)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=polars_schema(IMPUTATION_ERROR_SUMS))
 
 
 def measures(sums: Mapping[str, Numbers]) -> dict[str, Numbers]:

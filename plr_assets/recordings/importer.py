@@ -27,13 +27,13 @@ from plr_assets.recordings.readers.registry import READERS, choose_reader
 from plr_assets.recordings.sources import Source, find_sources, subjects_table
 from plr_assets.recordings.subjects import UNKNOWN, Subject
 from plr_assets.recordings.table import COLOURS, Recordings
+from plr_assets.schemas import QUARANTINE, RECORDING_VERDICTS
+from plr_assets.schemas.table import polars_schema
 from plr_assets.study import Study
 
 # Stands for the content of a file that the file system refuses.
 _UNREAD = "0" * 64
 _HASH_DIGITS = 12
-QUARANTINE_SCHEMA = {"content": pl.String, "row": pl.Int64, "reason": pl.String, "remedy": pl.String}
-VERDICT_SCHEMA = dict.fromkeys(("recording", "verdict", "flags", "reason", "remedy"), pl.String)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def quarantined(verdicts: Sequence[Verdict]) -> pl.DataFrame:
     """`schemas.QUARANTINE` of those that were refused."""
     refused = {_quarantine_row(verdict, verdict.error) for verdict in verdicts if verdict.error is not None}
     rows = sorted(refused, key=lambda row: (row[0], row[2]))
-    return pl.DataFrame(rows, schema=QUARANTINE_SCHEMA, orient="row").unique(
+    return pl.DataFrame(rows, schema=polars_schema(QUARANTINE), orient="row").unique(
         ["content", "reason"], keep="first", maintain_order=True
     )
 
@@ -278,4 +278,4 @@ def _verdict_table(recording: Sequence[str], accepted: Sequence[Verdict]) -> pl.
         )
         for name, verdict in zip(recording, accepted, strict=True)
     ]
-    return pl.DataFrame(rows, schema=VERDICT_SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=polars_schema(RECORDING_VERDICTS), orient="row")

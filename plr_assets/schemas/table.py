@@ -1,7 +1,7 @@
 """What a table's declaration is, and checking a table against it.
 
-Belongs here: `Column`, `Table`, `validate`. Does not belong here: any table (`recordings`, `signals`, `results`), or
-columns that tables share (`columns`).
+Belongs here: `Column`, `Table`, their types in polars, `validate`. Does not belong here: any table (`recordings`,
+`signals`, `results`), or columns that tables share (`columns`).
 Imports nothing heavy, because the code location loads it.
 """
 
@@ -86,7 +86,7 @@ def _pandera_schema(table: Table, found: Sequence[str]) -> pa.DataFrameSchema:
     for name in found:
         column = declared.get(name, Column(name, "float64", "a feature", nullable=True))
         columns[name] = pa.Column(
-            dtype=_scalar_dtype(column.dtype),
+            dtype=polars_dtype(column.dtype),
             nullable=column.nullable,
             checks=list(_checks(column)),
             required=True,
@@ -94,8 +94,13 @@ def _pandera_schema(table: Table, found: Sequence[str]) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, strict=True)
 
 
-def _scalar_dtype(dtype: Dtype) -> Any:
-    """The polars type pandera compares with; None where the type carries a length (checked in `_checks`)."""
+def polars_schema(table: Table) -> dict[str, Any]:
+    """Column -> polars type, for tables without signals, whose types carry a length."""
+    return {column.name: polars_dtype(column.dtype) for column in table.columns}
+
+
+def polars_dtype(dtype: Dtype) -> Any:
+    """The polars type; None where it carries a length (checked in `_checks`)."""
     import polars as pl
 
     return {

@@ -22,6 +22,8 @@ from plr_assets.recordings.ground_truth import TRUTH_COLUMNS
 from plr_assets.recordings.resample import pick_nearest
 from plr_assets.recordings.simulator.cohort import SimulatedRecording, simulate_cohort
 from plr_assets.recordings.sources import content_hash
+from plr_assets.schemas import SIMULATED_FILES
+from plr_assets.schemas.table import polars_schema
 from plr_assets.study import Study
 
 # Names of the recordings that the simulator wrote: nothing else is ever replaced.
@@ -155,4 +157,4 @@ def _subjects_table(cohort: Sequence[SimulatedRecording]) -> pl.DataFrame:
 
 def _manifest(paths: Sequence[Path]) -> pl.DataFrame:
     rows = sorted((content_hash(path.read_bytes()), path.stat().st_size) for path in paths)
-    return pl.DataFrame(rows, schema={"content": pl.String, "bytes": pl.Int64}, orient="row")
+    return pl.DataFrame(rows, schema=polars_schema(SIMULATED_FILES), orient="row")
