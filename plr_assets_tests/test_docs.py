@@ -24,6 +24,7 @@ from plr_assets.defs import ASSETS
 from plr_assets.evaluation.between import Pipeline, compare_pipelines
 from plr_assets.evaluation.internal_validation import confounder_table, validate_pipeline
 from plr_assets.evaluation.report import evaluate_pipeline
+from plr_assets.featurization.catalog import feature_catalog, feature_dictionary
 from plr_assets.featurization.coverage import feature_coverage
 from plr_assets.featurization.scoring import score_features
 from plr_assets.featurization.windowed import WindowedFeatures
@@ -37,6 +38,7 @@ from plr_assets.outlier_detection.scoring import score_detection
 from plr_assets.paths import project_root
 from plr_assets.platform import assets as platform_assets
 from plr_assets.platform import results_db
+from plr_assets.platform.lineage import COLUMNS, FACTS
 from plr_assets.registry import AXES, Method, load_registry
 from plr_assets.study import Study, load_study
 from plr_assets_tests.builders import make_recordings
@@ -269,7 +271,9 @@ def database(tmp_path: Path) -> Path:
     compared = [Pipeline(str(key), {axis: key.named(axis) for axis in AXES}, grid.is_oracle(key)) for key in pipelines]
     frames |= compare_pipelines(compared, scores, seed=0)
     frames |= _imputation() | {"confounders": confounder_table(values)}
-    results_db.build(path, frames, study="demo", published=published, missing=["simple__LOF__linear__TabPFN"])
+    lineage = pl.DataFrame([(key, run, *FACTS) for key, run in published.items()], schema=list(COLUMNS), orient="row")
+    missing = ["simple__LOF__linear__TabPFN"]
+    results_db.build(path, frames, study="demo", published=published, lineage=lineage, missing=missing)
     return path
 
 
@@ -288,7 +292,8 @@ def _detection() -> pl.DataFrame:
 
 
 def _imputation() -> dict[str, pl.DataFrame]:
-    """`imputation_metrics`, `imputation_comparisons` and `feature_metrics` of straight lines under human masks."""
+    """`imputation_metrics`, `imputation_comparisons`, `feature_metrics` and `feature_catalog` of straight lines under
+    human masks."""
     recordings = make_recordings(4)
     assert recordings.artefact is not None
     mask = recordings.artefact | recordings.dropout
@@ -296,6 +301,8 @@ def _imputation() -> dict[str, pl.DataFrame]:
     signal = LinearInterpolation().transform(recordings, mask)
     featurizer = WindowedFeatures(**load_registry().methods["featurization"]["simple"].parameters)
     coverage = feature_coverage(featurizer, recordings, mask, 1.0)
+    values = featurizer.fit(recordings, signal).transform(recordings, signal)
+    told = feature_dictionary(featurizer, recordings)
     scored = {
         schemas.IMPUTATION_METRICS: score_imputation(
             Imputed(signal=signal, mask=mask), recordings, seed=0, n_resamples=20
@@ -307,7 +314,8 @@ def _imputation() -> dict[str, pl.DataFrame]:
     }
     key = {"featurization": "simple", "outlier_detection": "pupil-gt", "imputation": "linear"}
     key |= {"oracle": False, "synthetic": True, "role": "evaluated"}
-    return {
+    catalog = feature_catalog({"simple": [values]}, {"simple": [told]}, recordings.recording)
+    return {"feature_catalog": catalog} | {
         table.name: frame.with_columns(pl.lit(v).alias(k) for k, v in key.items() if k not in frame.columns).select(
             table.column_names
         )

@@ -7,19 +7,22 @@ missing.
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from plr_assets import schemas
 from plr_assets.defs import verdicts
 from plr_assets.defs.comparisons import pipeline_comparisons
 from plr_assets.defs.evaluation import published
-from plr_assets.defs.featurization import features
+from plr_assets.defs.featurization import feature_catalog, features
 from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import outlier_masks
 from plr_assets.defs.stages import RESULTS, all_pipelines, labelled
 from plr_assets.defs.validation import confounders, internal_validation
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product
+from plr_assets.platform.contract import Contract
+from plr_assets.platform.lineage import lineage_of
 from plr_assets.platform.previews import markdown_table
 from plr_assets.platform.stages import Check, StageAsset, Task, reads, stage_asset
 from plr_assets.study import Study
@@ -260,7 +263,7 @@ STUDY_TABLES: tuple[StageAsset, ...] = (
 # What the database holds: artifact -> the asset that publishes it.
 DATABASE_SOURCES = {
     name: asset
-    for asset in (*STUDY_TABLES, confounders)
+    for asset in (*STUDY_TABLES, confounders, feature_catalog)
     for name, table in asset.tables.items()
     if table in schemas.DATABASE_TABLES
 }
@@ -284,12 +287,15 @@ def results_database(task: Task) -> Product:
 
     Rebuilt whole into a new file that takes the old one's place, so a reader never sees half of it.
     """
-    sources = task.inputs["evaluation", "essential_metrics"]
+    evaluated = {str(key): ref.run_id for key, ref in task.inputs["evaluation", "essential_metrics"].items()}
+    with closing(Contract(task.study.name)) as contract:
+        lineage = lineage_of(contract, evaluated)
     content = results_db.build(
         results_db.database_path(task.study.data_dir),
         {name: task.table(asset.name, name) for name, asset in DATABASE_SOURCES.items()},
         study=task.study.name,
-        published={str(key): ref.run_id for key, ref in sources.items()},
+        published=evaluated,
+        lineage=lineage,
         missing=task.missing,
     )
     rows = {name: facts["rows"] for name, facts in content["tables"].items()}

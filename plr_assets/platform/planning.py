@@ -16,11 +16,15 @@ from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.adopting import Adoption, adoption_of
 from plr_assets.platform.artifacts import ArtifactRef
 from plr_assets.platform.contract import CONTRACT_VERSION, Contract, Draft, PublishedRun
+from plr_assets.platform.digests import digest_json
 from plr_assets.platform.exports import is_exported
 from plr_assets.platform.fingerprints import code_parts, device_class, environment_digest, fingerprint, git_sha
 from plr_assets.platform.sources import root_of
 from plr_assets.platform.stages import Inputs, Reads, StageAsset, Task
 from plr_assets.study import Study
+
+# The parts of a fingerprint that come from the study's file and `configs/`.
+_CONFIGURED = ("parameters", "settings", "configuration", "origin", "seed")
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ class Planner:
                 "plr.synthetic": str(self.study.synthetic).lower(),
                 "plr.oracle": str(self.grid.is_oracle(key)).lower(),
                 "plr.code_version": code_parts(self.code_roots(asset, key, plan.adopted))[0],
+                "plr.config_version": digest_json({name: plan.parts.get(name) for name in _CONFIGURED}),
                 "plr.data_version": self.data_version,
                 "plr.git_sha": git_sha(),
                 "plr.environment": environment_digest(),

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-SCHEMA_VERSION = 5
-_KEYS = {table.name: table.key for table in DATABASE_TABLES} | {"provenance": ("pipeline",), "meta": ("name",)}
+SCHEMA_VERSION = 6
+# Tables that say where the others come from, and name pipelines whether they have rows or not.
+_ABOUT = {"provenance": ("pipeline",), "lineage": ("pipeline", "mlflow_run_id"), "meta": ("name",)}
+_KEYS = {table.name: table.key for table in DATABASE_TABLES} | _ABOUT
+# What `provenance` says of the run of a pipeline's evaluation.
+_TOLD = ("fingerprint", "digest", "config_version", "data_version", "code_version", "git_sha", "environment")
 
 
 def database_path(data_dir: Path) -> Path:
@@ -32,11 +36,19 @@ def database_path(data_dir: Path) -> Path:
 
 
 def build(
-    path: Path, tables: Mapping[str, pl.DataFrame], *, study: str, published: Mapping[str, str], missing: Sequence[str]
+    path: Path,
+    tables: Mapping[str, pl.DataFrame],
+    *,
+    study: str,
+    published: Mapping[str, str],
+    lineage: pl.DataFrame,
+    missing: Sequence[str],
 ) -> dict[str, Any]:
     """Build the database in a new file, put it in the place of the old one, and say what is in it.
 
     published   pipeline -> id of the tracked run that its rows come from.
+    lineage     the runs behind those, as `lineage.lineage_of` finds them. Ids of runs are no content: a database of the
+                same rows is the same.
     missing     pipelines of the study that have no rows.
     """
     import duckdb
@@ -53,6 +65,8 @@ def build(
         {"pipeline": list(runs), "mlflow_run_id": list(runs.values())},
         schema={"pipeline": pl.String, "mlflow_run_id": pl.String},
     ).with_columns(published=pl.col("mlflow_run_id").is_not_null())
+    own = lineage.select("pipeline", "mlflow_run_id", *_TOLD)
+    provenance = provenance.join(own, on=["pipeline", "mlflow_run_id"], how="left", maintain_order="left")
     facts = {"study": study, "schema_version": str(SCHEMA_VERSION), "content": canonical_json(content)}
     meta = pl.DataFrame({"name": list(facts), "value": list(facts.values())})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +76,7 @@ def build(
     connection = duckdb.connect(str(partial))
     try:
         with connection:
-            for name, frame in {**tables, "provenance": provenance, "meta": meta}.items():
+            for name, frame in {**tables, "provenance": provenance, "lineage": lineage, "meta": meta}.items():
                 _write(connection, name, frame)
             connection.execute("CHECKPOINT")
         partial.replace(path)
@@ -134,7 +148,7 @@ def select(path: Path, query: str) -> pl.DataFrame:
 
 
 def pipelines_by_table(path: Path) -> dict[str, dict[str, int]]:
-    """Table -> pipeline -> its rows there, of every table that names pipelines but `provenance`.
+    """Table -> pipeline -> its rows there, of every table that names pipelines but those of where rows come from.
 
     Raises DataError as `opened`.
     """
@@ -145,7 +159,7 @@ def pipelines_by_table(path: Path) -> dict[str, dict[str, int]]:
         return {
             name: dict(connection.table(name).aggregate("pipeline, count(*)").fetchall())
             for (name,) in sorted(columns)
-            if name != "provenance"
+            if name not in _ABOUT
         }
 
 

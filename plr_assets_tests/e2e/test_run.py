@@ -13,6 +13,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from plr_assets.classification.bootstrap import as_seed_dict
 from plr_assets.classification.catboost import CatBoost
@@ -26,6 +27,7 @@ from plr_assets.imputation.linear import LinearInterpolation
 from plr_assets.outlier_detection.human import human_mask
 from plr_assets.platform.assets import asset_key
 from plr_assets.platform.contract import Contract
+from plr_assets.platform.costs import partitions_behind
 from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
 from plr_assets.platform.results_db import database_path, opened, read_table
 from plr_assets.platform.runner import AssetOutcome, summary
@@ -120,6 +122,29 @@ def test_the_database_says_which_tracked_run_each_pipeline_comes_from(finished: 
     assert dict(zip(rows["pipeline"], rows["mlflow_run_id"], strict=True)) == {
         key: run for (asset, key), run in run_ids(finished).items() if asset == "evaluation"
     }
+
+
+def test_the_database_names_every_run_behind_each_pipeline(finished: Lab) -> None:
+    lineage = read_table(database_path(finished.folder), "lineage")
+    grid, runs = grid_of(finished.study()), run_ids(finished)
+    (evaluation,) = (asset for asset in ASSETS if asset.name == "evaluation")
+    for pipeline in grid.pipelines:
+        behind = lineage.filter(pipeline=str(pipeline))
+        assert {(asset, key): run for asset, key, run in behind.select("asset", "key", "mlflow_run_id").rows()} == {
+            (asset.name, asset.key_text(key)): runs[asset.name, asset.key_text(key)]
+            for asset, key in partitions_behind(evaluation, pipeline, grid)
+        }
+    recordings = Contract("trial").latest("recordings", "recordings")
+    assert recordings is not None
+    told = lineage.filter(asset="recordings").drop("pipeline").unique().row(0, named=True)
+    assert (told["fingerprint"], told["digest"]) == (recordings.fingerprint, recordings.digest)
+    assert set(lineage.filter(asset="evaluation")["data_version"]) == {recordings.artifacts["recordings"].digest}
+    # two configurations, two versions; one configuration, one
+    bootstraps = lineage.filter(asset="bootstrap_results").unique("key")
+    assert bootstraps["config_version"].n_unique() == len({key.named("classification") for key in grid.pipelines})
+    provenance = read_table(database_path(finished.folder), "provenance")
+    own = lineage.filter(asset="evaluation").select(provenance.drop("published").columns)
+    assert_frame_equal(provenance.drop("published"), own, check_row_order=False)
 
 
 def test_the_leaderboard_falls_by_auroc_and_ranks_no_oracle(finished: Lab) -> None:

@@ -14,10 +14,19 @@ from polars.testing import assert_frame_equal
 from plr_assets.errors import DataError
 from plr_assets.platform import results_db
 from plr_assets.platform.artifacts import Product, product_digest, write_product
+from plr_assets.platform.lineage import COLUMNS, FACTS
 from plr_assets.schemas import DATABASE_TABLES, Column, Table, validate
 
+NO_LINEAGE = pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
 ONE, TWO = "simple__LOF__linear__CatBoost", "simple__LOF__linear__XGBoost"
-_TYPES = {"string": "VARCHAR", "boolean": "BOOLEAN", "int64": "BIGINT", "float64": "DOUBLE"}
+_TYPES = {"string": "VARCHAR", "boolean": "BOOLEAN", "int64": "BIGINT", "float64": "DOUBLE", "list[float32]": "FLOAT[]"}
+_DTYPES = {
+    "string": pl.String,
+    "boolean": pl.Boolean,
+    "int64": pl.Int64,
+    "float64": pl.Float64,
+    "list[float32]": pl.List(pl.Float32),
+}
 
 
 def _value(column: Column) -> Any:
@@ -27,6 +36,7 @@ def _value(column: Column) -> Any:
         "boolean": True,
         "int64": smallest_count,
         "float64": max(0.5, column.minimum or 0),
+        "list[float32]": [0.5, 1.5],
     }[column.dtype]
 
 
@@ -34,8 +44,7 @@ def rows(table: Table, *pipelines: str) -> pl.DataFrame:
     """One row a pipeline, or method, that fits the schema; what may be missing is, in the last row."""
     made = [{column.name: _value(column) for column in table.columns} | {table.key[0]: p} for p in pipelines]
     made[-1].update({column.name: None for column in table.columns if column.nullable})
-    dtypes = {"string": pl.String, "boolean": pl.Boolean, "int64": pl.Int64, "float64": pl.Float64}
-    return validate(pl.DataFrame(made, schema={c.name: dtypes[c.dtype] for c in table.columns}), table)
+    return validate(pl.DataFrame(made, schema={c.name: _DTYPES[c.dtype] for c in table.columns}), table)
 
 
 def tables(*pipelines: str) -> dict[str, pl.DataFrame]:
@@ -44,7 +53,15 @@ def tables(*pipelines: str) -> dict[str, pl.DataFrame]:
 
 def build(path: Path, *pipelines: str, missing: tuple[str, ...] = ()) -> dict[str, Any]:
     published = {pipeline: f"run of {pipeline}" for pipeline in pipelines}
-    return results_db.build(path, tables(*pipelines), study="demo", published=published, missing=missing)
+    told = {
+        "pipeline": pipelines,
+        "mlflow_run_id": published.values(),
+        **{fact: [f"{fact} of {pipeline}" for pipeline in pipelines] for fact in FACTS},
+    }
+    lineage = pl.DataFrame({name: list(values) for name, values in told.items()})
+    return results_db.build(
+        path, tables(*pipelines), study="demo", published=published, lineage=lineage, missing=missing
+    )
 
 
 @pytest.fixture
@@ -76,29 +93,32 @@ def test_every_table_enforces_its_key(path: Path) -> None:
             ).fetchall()
         )
     expected = {table.name: list(table.key) for table in DATABASE_TABLES}
-    assert found == expected | {"provenance": ["pipeline"], "meta": ["name"]}
+    about = {"provenance": ["pipeline"], "lineage": ["pipeline", "mlflow_run_id"], "meta": ["name"]}
+    assert found == expected | about
 
 
 def test_rows_that_repeat_a_key_are_refused_and_the_old_database_stands(path: Path) -> None:
     build(path, ONE)
     repeated = {"essential_metrics": pl.concat([rows(DATABASE_TABLES[0], TWO)] * 2)}
     with pytest.raises(duckdb.ConstraintException):
-        results_db.build(path, repeated, study="demo", published={}, missing=())
+        results_db.build(path, repeated, study="demo", published={}, lineage=NO_LINEAGE, missing=())
     assert results_db.read_table(path, "essential_metrics")["pipeline"].to_list() == [ONE]
 
 
 def test_a_build_that_fails_leaves_no_file_behind(path: Path) -> None:
     repeated = {"essential_metrics": pl.concat([rows(DATABASE_TABLES[0], TWO)] * 2)}
     with pytest.raises(duckdb.ConstraintException):
-        results_db.build(path, repeated, study="demo", published={}, missing=())
+        results_db.build(path, repeated, study="demo", published={}, lineage=NO_LINEAGE, missing=())
     assert list(path.parent.iterdir()) == []
 
 
 def test_provenance_names_the_run_of_each_pipeline_and_those_without_one(path: Path) -> None:
     build(path, ONE, missing=(TWO,))
+    facts = ("fingerprint", "digest", "config_version", "data_version", "code_version", "git_sha", "environment")
     assert results_db.read_table(path, "provenance").sort("pipeline").rows(named=True) == [
-        {"pipeline": ONE, "mlflow_run_id": f"run of {ONE}", "published": True},
-        {"pipeline": TWO, "mlflow_run_id": None, "published": False},
+        {"pipeline": ONE, "mlflow_run_id": f"run of {ONE}", "published": True}
+        | {fact: f"{fact} of {ONE}" for fact in facts},
+        {"pipeline": TWO, "mlflow_run_id": None, "published": False} | dict.fromkeys(facts),
     ]
 
 
