@@ -26,7 +26,7 @@ from plr_assets.evaluation.estimate import Codes, Labels, subject_codes
 from plr_assets.evaluation.method_ranks import method_rank_columns
 from plr_assets.evaluation.tables import frame_of
 from plr_assets.evaluation.utility import benefits
-from plr_assets.evaluation.variance_decomposition import Decomposition, Effect, variance_decomposition
+from plr_assets.evaluation.variance_decomposition import Decomposition, Effect, crossed, variance_decomposition
 from plr_assets.evaluation.winner import Shared, corrected_winner, ranks, shared_auroc, shared_mean
 
 Columns = Mapping[str, Any]
@@ -39,6 +39,8 @@ FEWER_RESAMPLES = 200
 ORACLE = "it uses ground truth of evaluated recordings"
 ONLY_ORACLES = "every published pipeline uses ground truth of evaluated recordings"
 ALIKE = "both rank every pair alike: nothing tells how much they could differ"
+# Models of `variance_decomposition` that are of no classifier.
+ALL, CROSSED = "all", "crossed"
 RESIDUAL = "no interval is computed of what is left"
 
 
@@ -227,16 +229,22 @@ def _ranked(study: _Study, signed: Mapping[str, Shared]) -> Columns:
 
 
 def _decomposed(judged: Sequence[Mapping[str, str]], scores: Matrix, n_subjects: int) -> Columns:
-    """Of all pipelines, with interactions of two stages; and of those with one classifier, without."""
+    """Of all pipelines; of a part of the grid without empty cells, with interactions of two stages, which are not to be
+    told apart elsewhere; and of the pipelines with one classifier."""
     classifiers = list(dict.fromkeys(methods["classification"] for methods in judged))
-    models = {"all": list(range(len(judged)))}
+    axes = list(judged[0]) if judged else []
+    whole = {axis: [methods[axis] for methods in judged] for axis in axes}
+    models = {ALL: list(range(len(judged))), CROSSED: crossed(whole).tolist()}
     if len(classifiers) > 1:
         models |= {name: [i for i, m in enumerate(judged) if m["classification"] == name] for name in classifiers}
     rows: list[dict[str, Any]] = []
     for model, places in models.items():
-        factors = {axis: [judged[i][axis] for i in places] for axis in (judged[0] if judged else ())}
-        if any(len(set(levels)) > 1 for levels in factors.values()):
-            found = variance_decomposition(factors, scores[places], interactions=model == "all", n_subjects=n_subjects)
+        factors = {axis: [judged[i][axis] for i in places] for axis in axes}
+        varied = sum(len(set(levels)) > 1 for levels in factors.values())
+        if varied > (model == CROSSED):  # with one stage there is no interaction
+            found = variance_decomposition(
+                factors, scores[places], interactions=model == CROSSED, n_subjects=n_subjects
+            )
             rows += [{"model": model, **row} for row in _terms(found)]
     table = schemas.VARIANCE_DECOMPOSITION
     types = {"string": pl.String, "int64": pl.Int64, "float64": pl.Float64}
@@ -245,14 +253,11 @@ def _decomposed(judged: Sequence[Mapping[str, str]], scores: Matrix, n_subjects:
 
 def _terms(found: Decomposition) -> list[dict[str, Any]]:
     rows = [_term(effect, found.cells) for effect in found.effects]
-    total, left = found.total_sum_of_squares, found.residual_sum_of_squares
-    nan = float("nan")
-    last = dict.fromkeys(rows[0], nan) | {
+    last = dict.fromkeys(rows[0], float("nan")) | {
         "term": "residual",
         "df": found.residual_df,
-        "sum_of_squares": left,
-        # sums of squares of equal scores are rounding
-        "eta_squared": left / total if not np.isnan(found.effects[0].eta_squared.value) else nan,
+        "sum_of_squares": found.residual_sum_of_squares,
+        "eta_squared": found.residual_eta_squared,
         "n_pipelines": found.cells,
         "reason": RESIDUAL,
     }

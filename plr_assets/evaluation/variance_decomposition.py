@@ -38,9 +38,12 @@ class Effect(NamedTuple):
 
 
 class Decomposition(NamedTuple):
+    """residual_eta_squared: the share of all variance that no term explains; NaN where there is no variance."""
+
     effects: tuple[Effect, ...]
     residual_df: int
     residual_sum_of_squares: float
+    residual_eta_squared: float
     total_sum_of_squares: float
     cells: int
 
@@ -92,9 +95,33 @@ def variance_decomposition(
         ),
         full.df,
         float(full.squares[0]),
+        float(full.squares[0] / total.squares[0]) if _is_some(total)[0] else float("nan"),
         float(total.squares[0]),
         len(values),
     )
+
+
+def crossed(factors: Mapping[str, Sequence[str]]) -> NDArray[np.intp]:
+    """Places of the cells of a part of the grid in which every level of a factor meets every level of the others.
+
+    factors   name -> the level of each of N cells, each combination once.
+
+    Found by leaving out, one after another, the level that is in the smallest share of the combinations it could be in,
+    until no cell is empty (the first in order where several are). It need not be the largest such part.
+    """
+    columns = [np.asarray(levels) for levels in factors.values()]
+    kept = np.arange(len(columns[0])) if columns else np.arange(0)
+    while kept.size:
+        codes = [np.unique(column[kept], return_inverse=True)[1] for column in columns]
+        sizes = [int(code.max()) + 1 for code in codes]
+        cells = int(np.prod(sizes))
+        if kept.size == cells:
+            break
+        filled = [np.bincount(code) / (cells / size) for code, size in zip(codes, sizes, strict=True)]
+        # a factor's only level cannot be left out
+        least = min((share.min(), axis) for axis, share in enumerate(filled) if share.size > 1)[1]
+        kept = kept[codes[least] != int(filled[least].argmin())]
+    return kept
 
 
 def sum_contrasts(levels: NDArray[np.str_]) -> Matrix:
@@ -138,8 +165,7 @@ def _effect(
     squares = np.maximum(without.squares - full.squares, 0.0)
     cells = total.df + 1
     with np.errstate(invalid="ignore", divide="ignore"):
-        # rounding of equal scores is no variance
-        some = total.squares > cells * np.finfo(np.float64).eps ** 2
+        some = _is_some(total)
         eta = np.where(some, squares / total.squares, np.nan)
         partial = np.where(some, squares / (squares + full.squares), np.nan)
         error = full.squares / full.df if full.df else np.full(squares.shape, np.nan)
@@ -152,6 +178,12 @@ def _effect(
         _share(partial if full.df else np.full(partial.shape, np.nan), n_subjects, _why(full, some)),
         _share(omega, n_subjects, _why(full, some)),
     )
+
+
+def _is_some(total: _Residual) -> NDArray[np.bool_]:
+    """Whether there is any variance: rounding of equal scores is none."""
+    some: NDArray[np.bool_] = total.squares > (total.df + 1) * np.finfo(np.float64).eps ** 2
+    return some
 
 
 def _why(full: _Residual, some: NDArray[np.bool_]) -> str:

@@ -170,11 +170,11 @@ def test_a_stage_without_whole_blocks_says_so() -> None:
 
 def test_shares_of_variance_are_of_the_stages_that_vary() -> None:
     found = compared(*study())["variance_decomposition"]
-    of_all = found.filter(model="all")
-    assert of_all["term"].to_list() == [
-        "outlier_detection",
-        "imputation",
-        "classification",
+    of_all, with_all = found.filter(model="all"), found.filter(model="crossed")
+    stages = ["outlier_detection", "imputation", "classification"]
+    assert of_all["term"].to_list() == [*stages, "residual"]
+    assert with_all["term"].to_list() == [
+        *stages,
         "outlier_detection:imputation",
         "outlier_detection:classification",
         "imputation:classification",
@@ -182,8 +182,21 @@ def test_shares_of_variance_are_of_the_stages_that_vary() -> None:
     ]
     assert found.filter(model="TabM")["term"].to_list() == ["outlier_detection", "imputation", "residual"]
     # the grid is balanced: shares add up
-    assert of_all["eta_squared"].sum() == pytest.approx(1)
-    assert of_all["n_pipelines"].unique().to_list() == [8]
+    for model in (of_all, with_all):
+        assert model["eta_squared"].sum() == pytest.approx(1)
+        assert model["n_pipelines"].unique().to_list() == [8]
+
+
+def test_stages_are_crossed_where_every_method_meets_every_other() -> None:
+    """One detector was run with one imputer alone: every pipeline counts, and interactions are of the others."""
+    pipelines, tables = study(("LOF", "MOMENT", "SubPCA"))
+    kept = [p for p in pipelines if p.methods["outlier_detection"] != "SubPCA" or p.methods["imputation"] != "SAITS"]
+    found = compared(kept, {p.name: tables[p.name] for p in kept})["variance_decomposition"]
+    honest = sum(not pipeline.oracle for pipeline in kept)
+    assert found.filter(model="all")["n_pipelines"].unique().to_list() == [honest]
+    crossed = found.filter(model="crossed")
+    assert crossed["n_pipelines"].unique().to_list() == [8]
+    assert crossed["eta_squared"].null_count() == 0
 
 
 def test_a_pipeline_of_other_recordings_is_named() -> None:

@@ -96,6 +96,30 @@ def test_degenerate_grids_give_nan_with_a_reason() -> None:
         v.variance_decomposition({"a": ["P", "Q"]}, np.array([[np.nan], [0.5]]), n_subjects=9)
 
 
+def test_a_whole_grid_is_crossed_as_it_is() -> None:
+    cells = list(product("abc", "xy", "1234"))
+    factors = dict(zip("pqr", zip(*cells, strict=True), strict=True))
+    assert v.crossed(factors).tolist() == list(range(24))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_crossed_has_no_empty_cell(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cells = [cell for cell in product("abcde", "wxyz", "123") if rng.random() < 0.8]
+    factors = dict(zip("pqr", zip(*cells, strict=True), strict=True))
+    kept = [cells[place] for place in v.crossed(factors)]
+    assert kept
+    assert set(kept) == set(product(*(sorted(set(levels)) for levels in zip(*kept, strict=True))))
+
+
+def test_methods_that_are_in_few_combinations_are_left_out_of_what_is_crossed() -> None:
+    """The study `paper`: one detector with straight lines alone, and features that few signals were made into."""
+    whole = list(product(range(10), range(8), ["simple"], range(4)))
+    few = [*product([10], [0], ["simple"], range(4)), *product([1, 2], [3], ["extended", "embedding"], range(4))]
+    factors = dict(zip("difc", zip(*((str(part) for part in cell) for cell in few + whole), strict=True), strict=True))
+    assert v.crossed(factors).tolist() == list(range(len(few), len(few) + len(whole)))
+
+
 @pytest.mark.parametrize("digits", [1, 9])
 def test_friedman_equals_scipy_with_ties(digits: int) -> None:
     scores = np.random.default_rng(1).random((12, 5)).round(digits)
