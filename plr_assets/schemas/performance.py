@@ -215,7 +215,7 @@ VARIANCE_DECOMPOSITION = Table(
     "variance_decomposition",
     "How much of the differences in AUROC between pipelines each stage explains (type III, sum contrasts).",
     (
-        Column("model", "string", "`all` pipelines, `crossed`: a part without empty cells, or a classifier: those with it"),
+        Column("model", "string", "`all` pipelines, `crossed`: those of whole cells, or a classifier: those with it"),
         Column("term", "string", "stage, two of them joined by `:`, or `residual`"),
         Column("df", "int64", "degrees of freedom", minimum=0),
         number("sum_of_squares", "of AUROC", None, 0),
