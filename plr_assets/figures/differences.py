@@ -32,7 +32,8 @@ from plr_assets.figures.tables import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ALL = "all"  # the model of all pipelines in `variance_decomposition`
+# Models in `variance_decomposition` that are of no classifier: without interactions, and with them.
+_ALL, _CROSSED = "all", "crossed"
 
 
 def draw_variance_decomposition(
@@ -42,17 +43,22 @@ def draw_variance_decomposition(
 
     variance_decomposition   `schemas.VARIANCE_DECOMPOSITION`; rows are drawn in its order. A term that cannot be told
                              from the others says so in the place of its bar.
-    Pipelines of one classifier that differ in one stage alone, once each, have no panel: the stage would have all.
+    Pipelines of one classifier that differ in one stage alone, once each, have no panel: the stage would have all. Nor
+    has the model without interactions, where the one with them is of all pipelines, too.
     Raises ValueError if there is no row, or no share.
     """
     columns = ["model", "term", "df", "eta_squared", "n_pipelines", "reason"]
     require_rows(variance_decomposition, "variance_decomposition", columns)
     if variance_decomposition["eta_squared"].is_null().all():
         raise ValueError("nothing to draw: variance_decomposition has no share")
+    sizes = dict(variance_decomposition.select("model", "n_pipelines").unique().iter_rows())
+    whole = sizes.get(_CROSSED) == sizes.get(_ALL)
+    headings = {_ALL: "All pipelines", _CROSSED: "All pipelines" if whole else "Every method with every other"}
     groups = [
         (str(key), rows)
         for (key,), rows in variance_decomposition.group_by("model", maintain_order=True)
-        if key == _ALL or rows.height > 2 or rows.filter(term="residual")["df"].sum() > 0
+        if not (key == _ALL and whole)
+        and (key in headings or rows.height > 2 or rows.filter(term="residual")["df"].sum() > 0)
     ]
     heights = [rows.height * ROW_IN + 0.35 for _, rows in groups]
     with style.applied():
@@ -74,7 +80,7 @@ def draw_variance_decomposition(
                     f"{share[int(row)]:.1f}", (1, row), (3, 0), xycoords=("axes fraction", "data"), va="center",
                     textcoords="offset points", fontsize=style.small_size,
                 )  # fmt: skip
-            model = "All pipelines" if name == _ALL else f"With {display['classification'][name]}"
+            model = headings.get(name) or f"With {display['classification'][name]}"
             style.dress(panel, "", f"{model} ({rows['n_pipelines'][0]})")
             rows_page(panel, [_term(term) for term in rows["term"]], style)
             panel.set_xlim(0, 100)

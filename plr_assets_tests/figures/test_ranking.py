@@ -135,7 +135,8 @@ def test_shares_of_variance_are_drawn_and_written_and_what_has_none_says_so(tabl
     figure = draw_variance_decomposition(shares, **look)
     assert_good_page(figure, synthetic=True)
     assert len(figure.axes) == 1 + len(CLASSIFIERS)
-    own = shares.filter(model="all")["eta_squared"] * 100
+    # the grid is whole: the model without interactions is not drawn beside the one with them
+    own = shares.filter(model="crossed")["eta_squared"] * 100
     assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx(own.to_list())
     words = texts(figure)
     assert {f"{share:.1f}" for share in own} <= set(words)
@@ -152,9 +153,17 @@ def test_shares_of_variance_are_drawn_and_written_and_what_has_none_says_so(tabl
         draw_variance_decomposition(shares.with_columns(eta_squared=pl.lit(None, pl.Float64)), **look)
 
 
+def test_interactions_are_drawn_beside_all_pipelines_where_cells_are_empty(tables: Tables, look: Any) -> None:
+    shares = tables["variance_decomposition"]
+    fewer = pl.when(pl.col("model") == "crossed").then(pl.lit(12, pl.Int64)).otherwise("n_pipelines")
+    figure = draw_variance_decomposition(shares.with_columns(n_pipelines=fewer), **look)
+    headings = [axes.get_title("left") for axes in figure.axes]
+    assert headings[:2] == ["All pipelines (18)", "Every method with every other (12)"]
+
+
 def test_a_stage_that_explains_all_because_it_is_alone_has_no_panel(look: Any) -> None:
     alone = tables_of(("LOF", "PROPHET"), ("linear",), ("CatBoost", "TabM"))["variance_decomposition"]
-    assert alone["model"].n_unique() == 3
+    assert alone["model"].n_unique() == 4
     figure = draw_variance_decomposition(alone, **look)
     assert [axes.get_title("left") for axes in figure.axes] == ["All pipelines (4)"]
 
