@@ -26,11 +26,12 @@ def build_definitions(
     grid = grid_of(study)
     offered = [asset for asset in ASSETS if asset.offered(study)]
     jobs = study_jobs(study, offered, build_definitions)
+    declared = reread or (lambda: study)
     return dg.Definitions(
         assets=[dagster_asset(asset, study, grid) for asset in offered],
         resources=resources or study_resources(study, offered),
         jobs=jobs,
-        sensors=[*study_sensors(study, ASSETS, jobs, reread or (lambda: study)), adoption_sensor(grid, offered)],
+        sensors=[*study_sensors(study, ASSETS, jobs, declared), adoption_sensor(study, offered, declared)],
         schedules=study_schedules(study, jobs),
         executor=dg.in_process_executor,
     )

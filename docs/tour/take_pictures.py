@@ -51,16 +51,6 @@ STUDY = "demo"
 MASK = "LOF"
 IMAGES = project_root() / "docs" / "images"
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# no sandbox: it cannot be had as root, in a container; only our own pages are opened
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--hide-scrollbars",
-)
 _SHARPNESS = 1.5  # pixels a CSS pixel: legible on a dense display, still small as a file
 _COLOURS = 256
 _FIGURE_WIDTH = 1200
@@ -70,99 +60,6 @@ _FACETS_OF_A_FEW_ASSETS = '["status","partitions","latest-event"]'
 _PAGE_S, _RUN_S = 60.0, 240.0
 _LEADERBOARD_WIDTH = 102  # of its longest line
 _FULL_NAMES = 120  # letters from which on the leaderboard does not abbreviate
-
-
-# An element is replaced while one looks at it; something is in front of it for the moment.
-_PASSING = (StaleElementReferenceException, ElementClickInterceptedException)
-
-
-class TourError(PlrError):
-    """A picture cannot be taken."""
-
-
-class Browser:
-    """A headless Chromium: pages by address, elements by what they say."""
-
-    def __init__(self, driver: webdriver.Chrome) -> None:
-        self.driver = driver
-
-    def size(self, width: int, height: int) -> None:
-        # emulated: a window's size includes bars that differ between versions
-        screen = {"width": width, "height": height, "deviceScaleFactor": _SHARPNESS, "mobile": False}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-
-    def remember(self, url: str, settings: Mapping[str, str]) -> None:
-        """Put a site's settings where the site keeps them: clicks into menus would differ between versions."""
-        self.driver.get(url)
-        for name, value in settings.items():
-            self.driver.execute_script("localStorage.setItem(arguments[0], arguments[1])", name, value)
-
-    def open(self, url: str) -> None:
-        self.driver.get("about:blank")  # only a change of fragment would not load the page
-        self.driver.get(url)
-
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = _PAGE_S) -> Any:
-        """The first true value of `holds`, which may look at elements that are being replaced."""
-        wait = WebDriverWait(self.driver, seconds, ignored_exceptions=_PASSING)
-        try:
-            return wait.until(lambda _: holds())
-        except TimeoutException:
-            raise TourError(
-                self.driver.current_url,
-                f"there is no {what} after {seconds:.0f} s.",
-                "Look at the page (`make ui`): it may be named otherwise in this version.",
-            ) from None
-
-    def shown(self, xpath: str) -> list[WebElement]:
-        return [found for found in self.driver.find_elements(By.XPATH, xpath) if found.is_displayed()]
-
-    def text(self, text: str) -> WebElement:
-        """The innermost element that says exactly `text`."""
-        found: WebElement = self.until(lambda: self.shown(f"//*[normalize-space(text())='{text}']"), repr(text))[-1]
-        return found
-
-    def click(self, xpath: str) -> None:
-        def clicked() -> bool:
-            found = self.shown(xpath)
-            if found:
-                found[-1].click()
-            return bool(found)
-
-        self.until(clicked, xpath)
-
-    def shoot(self, name: str) -> None:
-        """The page once it has come to rest: two pictures in a row that are the same."""
-        last = b""
-
-        def at_rest() -> bool:
-            nonlocal last
-            before, last = last, self.driver.get_screenshot_as_png()
-            return before == last
-
-        self.until(at_rest, "page at rest")
-        save_png(Image.open(io.BytesIO(last)), name)
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    """Raises TourError if Chromium or its driver is not installed."""
-    chromium = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    chromedriver = shutil.which("chromedriver")
-    for name, path in (("chromium", chromium), ("chromedriver", chromedriver)):
-        if path is None:
-            raise TourError(
-                name, "it is not on the PATH.", "Install both, for instance: apt-get install chromium chromium-driver."
-            )
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(chromium)
-    for flag in _FLAGS:
-        options.add_argument(flag)
-    # a driver that is named: selenium would otherwise look for one to download
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(chromedriver)))
-    try:
-        yield Browser(driver)
-    finally:
-        driver.quit()
 
 
 def save_png(picture: Image.Image, name: str, width: int | None = None) -> None:

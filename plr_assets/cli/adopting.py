@@ -14,7 +14,7 @@ from plr_assets.errors import SelectionError, did_you_mean
 from plr_assets.grid import grid_of
 from plr_assets.platform.adopting import adoptable
 from plr_assets.platform.adoption import adopt, release
-from plr_assets.platform.adoption_sensor import record
+from plr_assets.platform.adoption_sensor import record, record_release
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.environment import open_instance
 from plr_assets.platform.planning import Planner
@@ -44,8 +44,9 @@ def release_partition(name: str, asset_name: str, key: str, console: Console) ->
     asset = next((asset for asset in ASSETS if asset.name == asset_name and asset.offered(study)), None)
     if asset is None:
         raise SelectionError(asset_name, "the study has no such asset.", did_you_mean(asset_name, adoptable()))
-    with closing(Contract(study.name)) as contract:
+    with open_instance() as instance, closing(Contract(study.name)) as contract:
         pin = release(Planner(study, grid_of(study), contract), asset, key)
+        record_release(instance, study.name, asset, pin)
     console.print(
         f"Released: run {pin.adopted_from} stands for {asset_name} {key} no longer. plr run {name} computes it.",
         soft_wrap=True,

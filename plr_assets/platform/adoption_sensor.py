@@ -7,22 +7,24 @@ Belongs here: how to look, and what Dagster is told. Does not belong here: how o
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import dagster as dg
 
-from plr_assets.errors import ContractError
-from plr_assets.grid import Grid
+from plr_assets.errors import ContractError, PlrError
+from plr_assets.grid import grid_of
 from plr_assets.platform import automation
 from plr_assets.platform.adoption import adopt
 from plr_assets.platform.assets import asset_key
-from plr_assets.platform.contract import Contract
+from plr_assets.platform.contract import Contract, PublishedRun
 from plr_assets.platform.events import materialization, upstream_pointers
 from plr_assets.platform.execution import KeyResult
+from plr_assets.platform.fingerprints import read_again
 from plr_assets.platform.foreign import REFUSED, find_run, waiting
 from plr_assets.platform.planning import Planner
 from plr_assets.platform.stages import StageAsset
+from plr_assets.study import Study
 
 # s of one look after which no further run is begun: Dagster ends a tick after 60, and the next look goes on.
 _LONG_S = 20.0
@@ -34,9 +36,11 @@ _BACK_MS = 24 * 3600 * 1000
 _FIRST_MS = 7 * _BACK_MS
 
 
-def adoption_sensor(grid: Grid, assets: Sequence[StageAsset]) -> dg.SensorDefinition:
-    """Looks for runs that propose a partition of the study."""
-    study = grid.study
+def adoption_sensor(study: Study, assets: Sequence[StageAsset], reread: Callable[[], Study]) -> dg.SensorDefinition:
+    """Looks for runs that propose a partition of the study.
+
+    reread   the study as its file says it now: what a run is checked against is planned anew at every look.
+    """
 
     @dg.sensor(
         name="bring_your_own_run",
@@ -50,11 +54,18 @@ def adoption_sensor(grid: Grid, assets: Sequence[StageAsset]) -> dg.SensorDefini
         since = int(context.cursor or now - _FIRST_MS)
         with closing(Contract(study.name)) as contract:
             found = waiting(contract.client, study.name, since_ms=since)
-            adopted, refused, all_seen = _adopt_all(context, found, Planner(study, grid, contract), assets)
+            if not found:
+                context.update_cursor(str(now - _BACK_MS))
+                return dg.SkipReason("no run of others waits")
+            read_again()
+            try:
+                current = reread()
+                planner = Planner(current, grid_of(current), contract)
+            except PlrError as error:  # half an edit: the runs wait
+                return dg.SkipReason(f"{len(found)} run(s) wait; the study cannot be read: {error}")
+            adopted, refused, all_seen = _adopt_all(context, found, planner, assets)
         if all_seen:
             context.update_cursor(str(now - _BACK_MS))
-        if not found:
-            return dg.SkipReason("no run of others waits")
         context.log.info(f"{adopted} run(s) adopted, {refused} refused")
         return dg.SkipReason(f"{adopted} run(s) adopted, {refused} refused; partitions have events of their own")
 
@@ -94,6 +105,18 @@ def record(instance: dg.DagsterInstance, result: KeyResult, planner: Planner) ->
     key = asset_key(study.name, asset.name)
     instance.report_runless_asset_event(
         materialization(key, asset, result, pointers, planner.contract, made_in=made_in)
+    )
+
+
+def record_release(instance: dg.DagsterInstance, study: str, asset: StageAsset, pin: PublishedRun) -> None:
+    """Tell Dagster that a partition is its own method's again: an observation, which `follow_changes` sees."""
+    instance.report_runless_asset_event(
+        dg.AssetObservation(
+            asset_key(study, asset.name),
+            partition=pin.key,
+            description=f"run {pin.adopted_from} stands for it no longer",
+            metadata={"released_run": pin.adopted_from or ""},
+        )
     )
 
 

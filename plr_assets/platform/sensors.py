@@ -21,6 +21,7 @@ from plr_assets.errors import PlrError
 from plr_assets.grid import grid_of
 from plr_assets.paths import configs_dir
 from plr_assets.platform import automation
+from plr_assets.platform.adopting import adoptable
 from plr_assets.platform.alerts import failure_of, send
 from plr_assets.platform.assets import asset_key
 from plr_assets.platform.contract import Contract
@@ -103,7 +104,7 @@ class Lookout:
     reread: Callable[[], Study]
     assets: Sequence[StageAsset]
     signature: str = ""
-    seen: tuple[str, str] = ("", "")
+    seen: tuple[str, str, int] = ("", "", 0)
     looked_at: float = field(default=float("-inf"))
     planner: Planner | None = None
 
@@ -114,7 +115,7 @@ class Lookout:
             self.signature = signature
             if self.planner is not None:
                 return "files are being written: it is looked at them again in the next tick"
-        seen = (signature, _newest_change_of_a_run(instance))
+        seen = (signature, _newest_change_of_a_run(instance), self._newest_event(instance))
         if seen == self.seen and now - self.looked_at < automation.FULL_LOOK_EVERY_S:
             return "no file changed, and no run did anything, since the last look"
         try:
@@ -123,6 +124,15 @@ class Lookout:
             return f"it cannot be planned: {error}"
         self.looked_at, self.seen = now, seen
         return work
+
+    def _newest_event(self, instance: dg.DagsterInstance) -> int:
+        """Number of the newest event of the study's assets: that a run was adopted, or released, is told without a run."""
+        name = self.study.name
+        records = instance.get_asset_records([asset_key(name, asset.name) for asset in self.assets])
+        numbers = [record.asset_entry.last_materialization_storage_id or 0 for record in records]
+        for asset in adoptable():
+            numbers += [one.storage_id for one in instance.fetch_observations(asset_key(name, asset), limit=1).records]
+        return max(numbers, default=0)
 
     def _plan(self, instance: dg.DagsterInstance) -> Work:
         read_again()

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 
 from plr_assets.definitions import build_definitions
 from plr_assets.defs import ASSETS
-from plr_assets.errors import ContractError, SelectionError
+from plr_assets.errors import ConfigError, ContractError, SelectionError
 from plr_assets.grid import grid_of
 from plr_assets.paths import project_root
 from plr_assets.platform.adoption import adopt, release
@@ -27,6 +27,7 @@ from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.foreign import waiting
 from plr_assets.platform.planning import Planner
 from plr_assets.platform.runner import AssetOutcome
+from plr_assets.platform.sensors import Lookout
 from plr_assets.platform.status import study_status
 from plr_assets.recordings.table import signal_array, signal_column
 from plr_assets.study import Study
@@ -372,9 +373,11 @@ def test_an_unknown_run_is_told(study: Study) -> None:
 # -- the sensor -------------------------------------------------------------------------------------------------------
 
 
-def look(study: Study, instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[str, str | None]:
-    """One look of the study's sensor: what it says, and its cursor."""
-    definitions = build_definitions(study)
+def look(
+    study: Study, instance: dg.DagsterInstance, cursor: str | None = None, now: Study | None = None
+) -> tuple[str, str | None]:
+    """One look of the study's sensor: what it says, and its cursor. `now`: as its file says it by then."""
+    definitions = build_definitions(study, reread=lambda: now or study)
     (sensor,) = [sensor for sensor in definitions.sensors or [] if sensor.name == "bring_your_own_run"]
     assert isinstance(sensor, dg.SensorDefinition)
     context = dg.build_sensor_context(instance=instance, cursor=cursor, definitions=definitions)
@@ -406,6 +409,61 @@ def test_the_sensor_adopts_what_fits_once_and_tells_dagster(lab: Lab, study: Stu
     assert event.metadata["mlflow_run_id"].value == run.run_id
     assert "plr.adopted" not in author.tags(elsewhere)
     assert "outlier_masks" not in {name for name, o in run_one(lab, study).items() if o.dagster_run}
+
+
+def test_a_run_for_a_method_that_joined_the_study_since_the_sensor_was_loaded_is_adopted(
+    lab: Lab, study: Study, author: Author
+) -> None:
+    """The process that serves a code location lives for days, and a refusal is for good."""
+    other = [{**ONE_GRID[0], "outlier_detection": ["OneClassSVM"]}]
+    run_id = author.log({"outlier_masks": author.mask()})
+    with lab.instance() as instance:
+        said, _ = look(lab.study(grids=other), instance, now=study)
+    assert said.startswith("1 run(s) adopted, 0 refused")
+    assert "plr.refused" not in author.tags(run_id)
+
+
+def test_a_run_waits_while_the_study_cannot_be_read(lab: Lab, study: Study, author: Author) -> None:
+    run_id = author.log({"outlier_masks": author.mask()})
+
+    def half_an_edit() -> Study:
+        raise ConfigError("trial.yaml", "it is being written.", "")
+
+    with lab.instance() as instance:
+        definitions = build_definitions(study, reread=half_an_edit)
+        (sensor,) = [sensor for sensor in definitions.sensors or [] if sensor.name == "bring_your_own_run"]
+        assert isinstance(sensor, dg.SensorDefinition)
+        context = dg.build_sensor_context(instance=instance, definitions=definitions)
+        said = sensor(context)
+    assert isinstance(said, dg.SkipReason)
+    assert "1 run(s) wait; the study cannot be read: trial.yaml: it is being written" in str(said.skip_message)
+    assert context.cursor is None
+    assert not {"plr.adopted", "plr.refused"} & author.tags(run_id).keys()
+
+
+def test_what_follows_an_adopted_and_a_released_run_is_asked_for_at_the_next_look(
+    lab: Lab, study: Study, author: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither changes a file or is a Dagster run, which is what the lookout looks at before it plans."""
+    run_one(lab, study)
+    lookout = Lookout(study, lambda: study, ASSETS)
+    with lab.instance() as instance:
+        assert not isinstance(lookout.look(instance, 0.0), str)
+        assert isinstance(lookout.look(instance, 30.0), str), "nothing happened"
+        author.log({"outlier_masks": author.mask()})
+        look(study, instance)
+        work = lookout.look(instance, 60.0)
+        assert not isinstance(work, str)
+        wanted = {asset.name for asset in work.wanted}
+        assert {"reconstructions", "imputed_signals", "features", "evaluation"} <= wanted
+        assert not {"recordings", "detectors", "outlier_scores", "outlier_masks"} & wanted
+        assert isinstance(lookout.look(instance, 90.0), str), "nothing happened"
+        monkeypatch.setattr(sys, "argv", ["plr", "release", str(lab.study_file(grids=ONE_GRID)), *PLACE])
+        with pytest.raises(SystemExit, match="0"):
+            main()
+        work = lookout.look(instance, 120.0)
+        assert not isinstance(work, str)
+        assert "outlier_masks" in {asset.name for asset in work.wanted}
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------
