@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -109,12 +110,13 @@ class Browser:
     def press(self, key: str) -> None:
         webdriver.ActionChains(self.driver).send_keys(key).perform()
 
-    def picture(self) -> Image.Image:
-        """The page once it has come to rest: two pictures in a row that are the same."""
+    def picture(self, rest_s: float = 0.0) -> Image.Image:
+        """The page once it has come to rest: two pictures in a row, `rest_s` apart, that are the same."""
         last = b""
 
         def at_rest() -> bool:
             nonlocal last
+            time.sleep(rest_s)
             before, last = last, self.driver.get_screenshot_as_png()
             return before == last
 

@@ -3,44 +3,43 @@
 Belongs here: which page, what is done on it, and what the picture is called. Does not belong here: words about what is
 seen (`docs/tour.md`).
 
-Nothing is drawn by hand, so that the pictures cannot show a product that does not exist. One partition is really
-materialised, in whatever data and state PLR_DATA_DIR and PLR_STATE name.
+Nothing is drawn by hand, so that the pictures cannot show a product that does not exist. One partition and one backfill
+are really launched, in whatever data and state PLR_DATA_DIR and PLR_STATE name; the check that fails does so elsewhere.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import Any
-from urllib.parse import quote
+from unittest import mock
 
 import dagster as dg
+import yaml
+from browser import Browser, TourError, browser, choose_partitions, launch_backfill, open_dialog, partition_page
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus, PartitionBackfill
 from PIL import Image
 from rich.console import Console
 from selenium import webdriver
-from selenium.common.exceptions import (
-    ElementClickInterceptedException,
-    StaleElementReferenceException,
-    TimeoutException,
-)
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from plr_assets.cli.pages import lineage_url
 from plr_assets.cli.views import leaderboard_view
 from plr_assets.errors import PlrError
-from plr_assets.paths import project_root
+from plr_assets.grid import Grid, PipelineKey, grid_of
+from plr_assets.paths import configs_dir, project_root
 from plr_assets.platform.contract import Contract
-from plr_assets.platform.environment import open_instance
+from plr_assets.platform.environment import open_instance, prepare
 from plr_assets.platform.leaderboard import leaderboard, missing_pipelines
 from plr_assets.platform.leftovers import close_launched_runs
 from plr_assets.platform.results_db import database_path
@@ -49,15 +48,15 @@ from plr_assets.study import Study, load_study
 
 STUDY = "demo"
 MASK = "LOF"
+STRICT_LIMIT = 0.005  # of flagged recordings: the demo has 1 in 136
 IMAGES = project_root() / "docs" / "images"
 
-_SHARPNESS = 1.5  # pixels a CSS pixel: legible on a dense display, still small as a file
 _COLOURS = 256
 _FIGURE_WIDTH = 1200
 # flat nodes: the whole graph fits into the picture with letters that can be read
 _FACETS_OF_MANY_ASSETS = '["status","partitions"]'
 _FACETS_OF_A_FEW_ASSETS = '["status","partitions","latest-event"]'
-_PAGE_S, _RUN_S = 60.0, 240.0
+_RUN_S = 240.0
 _LEADERBOARD_WIDTH = 102  # of its longest line
 _FULL_NAMES = 120  # letters from which on the leaderboard does not abbreviate
 
@@ -71,11 +70,11 @@ def save_png(picture: Image.Image, name: str, width: int | None = None) -> None:
     small.save(IMAGES / name, optimize=True)
 
 
+def shoot(page: Browser, name: str, rest_s: float = 0.0) -> None:
+    save_png(page.picture(rest_s), name)
+
+
 # -- Dagster ----------------------------------------------------------------------------------------------------------
-
-
-def asset_page(port: int, asset: str, partition: str) -> str:
-    return f"http://127.0.0.1:{port}/assets/{STUDY}/{asset}?view=partitions&partition={quote(partition)}"
 
 
 def lineage(page: Browser, port: int) -> None:
@@ -94,28 +93,90 @@ def lineage(page: Browser, port: int) -> None:
     page.text("outlier_detection")
     webdriver.ActionChains(page.driver).key_down(Keys.ALT).send_keys("e").key_up(Keys.ALT).perform()
     page.text("study_figures")
-    page.shoot("lineage.png")
+    shoot(page, "lineage.png")
 
 
 def partitions(page: Browser, port: int, pipeline: str) -> None:
     page.size(1500, 840)
-    page.open(asset_page(port, "bootstrap_results", pipeline))
+    page.open(partition_page(port, STUDY, "bootstrap_results", pipeline))
     page.text("mlflow_run_id")
-    page.shoot("partitions.png")
+    shoot(page, "partitions.png")
 
 
-def backfill(page: Browser, port: int, pipeline: str) -> None:
-    """The dialog for all partitions; it is not launched."""
+def sub_grid(grid: Grid) -> list[PipelineKey]:
+    """Two detectors by two classifiers, under the first imputation that is no oracle: not a contiguous range."""
+    chosen = [key for key in grid.pipelines if not grid.is_oracle(key)]
+    imputation = chosen[0].named("imputation")
+    detectors = list(dict.fromkeys(key.named("outlier_detection") for key in chosen))[:2]
+    classifiers = list(dict.fromkeys(key.named("classification") for key in chosen))[:2]
+    return [
+        key
+        for key in chosen
+        if key.named("imputation") == imputation
+        and key.named("outlier_detection") in detectors
+        and key.named("classification") in classifiers
+    ]
+
+
+def backfill(page: Browser, port: int, instance: dg.DagsterInstance, keys: list[PipelineKey]) -> None:
     page.size(1280, 800)
-    open_dialog(page, asset_page(port, "bootstrap_results", pipeline))
-    page.click("//*[@role='dialog']//button[normalize-space(.)='All']")
-    page.shoot("backfill.png")
+    open_dialog(page, partition_page(port, STUDY, "bootstrap_results"))
+    choose_partitions(page, [str(key) for key in keys])
+    page.press(keys[0].named("imputation"))  # into the filter, so that the choice is in view
+    shoot(page, "backfill.png")
+    page.press(Keys.ESCAPE)
+    backfill_id = launch_backfill(page)
+
+    def ended() -> PartitionBackfill | None:
+        found = instance.get_backfill(backfill_id)
+        return found if found is not None and found.status in BULK_ACTION_TERMINAL_STATUSES else None
+
+    found = page.until(ended, "end of the backfill", _RUN_S)
+    if found.status != BulkActionStatus.COMPLETED_SUCCESS:
+        raise TourError(f"backfill {backfill_id}", f"it ended as {found.status.value}.", "See `make ui`, Runs.")
+    page.size(1280, 420)
+    page.open(f"http://127.0.0.1:{port}/runs/b/{backfill_id}?tab=runs")
+    page.text("Success")
+    shoot(page, "backfill_runs.png")
+
+
+def failed_check(page: Browser) -> None:
+    """In data and state of its own, with a limit below what the demo's recordings have."""
+    with strict_demo():
+        command = [sys.executable, "-c", "from plr_assets.cli import main; main()", "run", STUDY, "--select"]
+        done = subprocess.run([*command, "asset=recordings"], capture_output=True, text=True, check=False)
+        if "check failed" not in done.stdout:
+            raise TourError("the strict demo", f"its check does not fail: {done.stdout[-500:]}", "Lower the limit.")
+        port, mlflow_port = free_ports()
+        with serving([service for service in ui_services(port, mlflow_port) if service.name == "dagster-webserver"]):
+            page.size(1280, 720)
+            page.open(f"http://127.0.0.1:{port}/assets/{STUDY}/recordings?view=checks")
+            page.text("Failed")
+            shoot(page, "failed_check.png", rest_s=1.0)
+
+
+@contextmanager
+def strict_demo() -> Iterator[None]:
+    """A home with the demo study, its limit of flagged recordings lowered, and nothing computed."""
+    with tempfile.TemporaryDirectory(prefix="plr-strict-") as folder:
+        home = Path(folder)
+        shutil.copytree(configs_dir(), home / "configs")
+        for name in ("dagster.yaml", "workspace.yaml", "requirements.lock"):
+            shutil.copy(project_root() / name, home)
+        path = home / "configs" / "studies" / f"{STUDY}.yaml"
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.write_text(yaml.safe_dump({**content, "quality": {"max_flagged_share": STRICT_LIMIT}}), encoding="utf-8")
+        places = {"PLR_HOME": "", "DAGSTER_HOME": "", "PLR_DATA_DIR": "data", "PLR_STATE": "state"}
+        with mock.patch.dict(os.environ, {variable: str(home / name) for variable, name in places.items()}):
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+            prepare()
+            yield
 
 
 def materialize(page: Browser, port: int, instance: dg.DagsterInstance) -> None:
     page.size(1280, 740)
-    open_dialog(page, asset_page(port, "outlier_masks", MASK))
-    page.shoot("materialize.png")
+    open_dialog(page, partition_page(port, STUDY, "outlier_masks", MASK))
+    shoot(page, "materialize.png")
     page.click("//*[@role='dialog']//button[normalize-space(.)='Launch 1 run']")
     link = page.until(lambda: page.shown("//a[normalize-space(.)='View' and contains(@href,'/runs/')]"), "launched run")
     run_id = str(link[0].get_attribute("href")).rpartition("/")[2]
@@ -127,13 +188,6 @@ def materialize(page: Browser, port: int, instance: dg.DagsterInstance) -> None:
     run = page.until(ended, "end of the run", _RUN_S)
     if not run.is_success:
         raise TourError(f"run {run_id}", f"it ended as {run.status.value}.", "Its page says why: `make ui`, Runs.")
-
-
-def open_dialog(page: Browser, url: str) -> None:
-    page.open(url)
-    page.text("mlflow_run_id")
-    page.click("//button[starts-with(normalize-space(.), 'Materialize')]")
-    page.text("Partition selection")
 
 
 def children(page: Browser, port: int) -> None:
@@ -151,7 +205,7 @@ def children(page: Browser, port: int) -> None:
         return bool(page.shown("//*[text()='Latest event']"))
 
     page.until(details, "node with 'Latest event'")
-    page.shoot("children.png")
+    shoot(page, "children.png")
 
 
 # -- MLflow, terminal, figures ----------------------------------------------------------------------------------------
@@ -174,7 +228,7 @@ def mlflow_run(page: Browser, port: int, pipeline: str) -> None:
     )
     page.open(f"http://127.0.0.1:{port}/#{fragment}")
     page.text("auroc")
-    page.shoot("mlflow_run.png")
+    shoot(page, "mlflow_run.png")
 
 
 def leaderboard_picture(study: Study) -> None:
@@ -236,12 +290,13 @@ def take_pictures(console: Console) -> None:
                 console.print("taking pictures ...")
                 lineage(page, port)
                 partitions(page, port, pipeline)
-                backfill(page, port, pipeline)
+                backfill(page, port, instance, sub_grid(grid_of(study)))
                 materialize(page, port, instance)
                 children(page, port)
                 mlflow_run(page, mlflow_port, pipeline)
         finally:
             close_launched_runs(instance)
+        failed_check(page)
     for path in sorted(IMAGES.iterdir()):
         console.print(f"  {path.relative_to(project_root())}  {path.stat().st_size / 1000:.0f} kB", highlight=False)
 

@@ -60,7 +60,7 @@ def _flagged_share(study: Study, table: Callable[[str], pl.DataFrame]) -> Verdic
     share, limit = (flagged + refused) / total, study.quality.max_flagged_share
     return Verdict(
         share <= limit,
-        f"{flagged} of {total} recordings are flagged and {refused} refused, {share:.0%}; the limit is {limit:.0%} "
+        f"{flagged} of {total} recordings are flagged and {refused} refused, {share:.1%}; the limit is {limit:.1%} "
         "(quality.max_flagged_share).",
         {"flagged": flagged, "refused": refused, "recordings": total, "share": share, "limit": limit},
     )

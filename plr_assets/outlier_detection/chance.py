@@ -26,7 +26,7 @@ class AgainstChance:
 
     @property
     def numbers(self) -> dict[str, float]:
-        return {"F1": self.f1, "F1 upper": self.upper, "F1 by lot": self.by_lot}
+        return {"F1": self.f1, "F1 upper": self.upper, "F1 at random": self.by_lot}
 
 
 def against_chance(metrics: pl.DataFrame) -> dict[str, AgainstChance]:

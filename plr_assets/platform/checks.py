@@ -1,7 +1,7 @@
 """Asset checks: what must hold of an asset's published tables before anything is computed from them.
 
-Belongs here: judging them, and their Dagster form. Does not belong here: a check's rule (`defs`), or stopping what
-comes after (Dagster stops the rest of its run, `runner` that of `plr run`).
+Belongs here: judging them, their Dagster form, and telling Dagster. Does not belong here: a check's rule (`defs`), or
+stopping what comes after (Dagster stops the rest of its run, `runner` that of `plr run`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import dagster as dg
 
 from plr_assets.platform.artifacts import read_table
 from plr_assets.platform.contract import Contract, PublishedRun
+from plr_assets.platform.events import shown
 from plr_assets.platform.stages import StageAsset, Verdict
 from plr_assets.study import Study
 
@@ -50,5 +51,28 @@ def check_results(asset: StageAsset, key: dg.AssetKey, found: dict[str, Verdict]
             asset_key=key,
             check_name=name,
             description=verdict.reason,
-            metadata={title: float(number) for title, number in verdict.numbers.items()},
+            metadata={title: shown(float(number)) for title, number in verdict.numbers.items()},
+        )
+
+
+def show_verdicts(instance: dg.DagsterInstance, asset: StageAsset, key: dg.AssetKey, found: dict[str, Verdict]) -> None:
+    """Tell Dagster, without a run, of verdicts that its page does not show yet: a limit changed, and nothing else."""
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [dg.AssetCheckKey(key, name) for name in found]
+    )
+    for result in check_results(asset, key, found):
+        name = str(result.check_name)
+        record = latest.get(dg.AssetCheckKey(key, name))
+        there = record.evaluation if record is not None else None
+        if there is not None and (there.passed, there.description) == (result.passed, result.description):
+            continue
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=key,
+                check_name=name,
+                passed=result.passed,
+                metadata=result.metadata,
+                severity=result.severity,
+                description=result.description,
+            )
         )

@@ -19,6 +19,8 @@ from plr_assets.schemas import Column, Table
 from plr_assets.study import Study
 
 _SHOWN_FAILURES = 20
+# of measured values; more than an interval of any of them tells apart, and few enough to read
+_SHOWN_DIGITS = 6
 
 
 def definition_metadata(tables: Mapping[str, Table], persona: str) -> dict[str, Any]:
@@ -104,9 +106,14 @@ def metadata(asset: StageAsset, result: KeyResult, contract: Contract) -> dict[s
         "seconds": round(run.seconds, 3),
         "bytes": sum(info.bytes for info in run.artifacts.values()),
         **({"dagster/row_count": rows} if rows is not None else {}),
-        **{name: float(value) for name, value in (result.metrics or {}).items() if not math.isnan(value)},
+        **{name: shown(float(value)) for name, value in (result.metrics or {}).items() if not math.isnan(value)},
         **{title: dg.MetadataValue.md(text) for title, text in (result.notes or {}).items()},
     }
+
+
+def shown(value: float) -> float:
+    """A number as pages show it: a count, or six significant digits. The MLflow run has all of them."""
+    return value if value.is_integer() else float(f"{value:.{_SHOWN_DIGITS}g}")
 
 
 def upstream_pointers(instance: dg.DagsterInstance, asset: StageAsset, study: Study) -> dict[str, str]:

@@ -61,6 +61,8 @@ def _job(name: str, study: Study, op: dg.OpDefinition) -> dg.JobDefinition:
 def _bring_up_to_date(study: Study, assets: Sequence[StageAsset], build: Build) -> dg.OpDefinition:
     @dg.op(
         name=COMPUTE,
+        # nothing is handed on: Dagster would pickle it
+        out=dg.Out(dg.Nothing),
         description="Computes what is missing or out of date, as `plr run` does: asset by asset, and nothing else.",
         config_schema={
             "select": dg.Field(str, default_value="", description="as `plr run --select`; empty: the whole study"),
@@ -72,7 +74,7 @@ def _bring_up_to_date(study: Study, assets: Sequence[StageAsset], build: Build) 
             ),
         },
     )
-    def op(context: dg.OpExecutionContext) -> dict[str, int]:
+    def op(context: dg.OpExecutionContext) -> None:
         grid = grid_of(study)
         selection = parse_selection(context.op_config["select"], grid, assets)
         with (
@@ -102,7 +104,6 @@ def _bring_up_to_date(study: Study, assets: Sequence[StageAsset], build: Build) 
         if wrong := failures_in_words(outcomes):
             raise dg.Failure(f"{counts}.\n{wrong}", metadata=dict(total.items()), allow_retries=False)
         context.add_output_metadata({word: total[word] for word in ("computed", "reused", "failed", "blocked")})
-        return dict(total)
 
     return op
 
@@ -142,6 +143,7 @@ class LogWatcher:
 def _refreeze(study: Study, assets: Sequence[StageAsset]) -> dg.OpDefinition:
     @dg.op(
         name=GIVE_ROLES,
+        out=dg.Out(dg.Nothing),
         description="Gives every recording its role anew, as `plr refreeze`: pending ones join. Says in its log who "
         "joins what, and how many partitions that puts out of date.",
         config_schema={
@@ -176,6 +178,7 @@ def _refreeze(study: Study, assets: Sequence[StageAsset]) -> dg.OpDefinition:
 def _check_integrity(study: Study) -> dg.OpDefinition:
     @dg.op(
         name=COMPARE,
+        out=dg.Out(dg.Nothing),
         description="Reads every published file and the results database, and compares them with what was declared. "
         "Changes nothing; fails if anything is wrong.",
     )

@@ -10,8 +10,8 @@ import dagster as dg
 
 from plr_assets.platform.processes import lives
 
-# Tag of runs that `plr run` executes itself.
-PROCESS_TAG = "plr/process"
+# Tag of runs that `plr run` executes itself. Dagster's pages hide what begins with `.dagster/`: it is for no reader.
+PROCESS_TAG = ".dagster/plr_process"
 _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 

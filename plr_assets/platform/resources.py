@@ -44,7 +44,9 @@ def study_resources(study: Study, assets: Sequence[StageAsset]) -> dict[str, Any
     return {
         "contract": contract,
         "workers": workers,
-        "observer": dg.ResourceDefinition.hardcoded_resource(_nobody),
+        "observer": dg.ResourceDefinition.hardcoded_resource(
+            _nobody, "Who is told of each partition besides the run's log: nobody, or the terminal of `plr run`."
+        ),
         "mlflow": parent_run_resource(study.name, {asset.name: asset.stage.experiment for asset in assets}),
     }
 

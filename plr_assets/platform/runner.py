@@ -20,7 +20,7 @@ from dagster._core import errors as dg_errors  # the class has no public name
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.platform.assets import KEYS_TAG, asset_key
-from plr_assets.platform.checks import failures, verdicts
+from plr_assets.platform.checks import failures, show_verdicts, verdicts
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.execution import KeyResult
 from plr_assets.platform.leftovers import PROCESS_TAG, close_runs_of_dead_processes
@@ -147,6 +147,7 @@ class Runner:
         if plan.published is None:
             return "", ""
         found = verdicts(asset, self.grid.study, plan.published, self.contract)
+        show_verdicts(self.instance, asset, asset_key(self.grid.study.name, asset.name), found)
         return failures(asset, found, blocking=True), failures(asset, found, blocking=False)
 
     def _launch(self, asset: StageAsset, keys: Sequence[str]) -> tuple[str, str]:

@@ -126,7 +126,7 @@ class Lookout:
         return work
 
     def _newest_event(self, instance: dg.DagsterInstance) -> int:
-        """Number of the newest event of the study's assets: that a run was adopted, or released, is told without a run."""
+        """Number of the newest event of the study's assets: that somebody's run was adopted is told without a run."""
         name = self.study.name
         records = instance.get_asset_records([asset_key(name, asset.name) for asset in self.assets])
         numbers = [record.asset_entry.last_materialization_storage_id or 0 for record in records]

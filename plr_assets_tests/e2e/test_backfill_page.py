@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster._core.execution.backfill import BulkActionStatus
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus
 
 from plr_assets.paths import project_root
 from plr_assets.platform.contract import Contract
@@ -28,7 +28,9 @@ GRID = {
 }
 # Two detectors by two classifiers under one imputation: not a contiguous range of partitions, so two runs.
 SUB_GRID = [
-    f"simple__{detector}__linear__{classifier}" for detector in GRID["outlier_detection"] for classifier in GRID["classification"]
+    f"simple__{detector}__linear__{classifier}"
+    for detector in GRID["outlier_detection"]
+    for classifier in GRID["classification"]
 ]
 CHANGED = {"LogisticRegression": {"C": 0.5}, "XGBoost": {"min_child_weight": 1.0, "n_estimators": 25}}
 # The daemon looks for backfills every 30 s; two runs start, on a machine that may be a busy one.
@@ -86,10 +88,7 @@ def test_a_sub_grid_chosen_in_the_page_is_computed_and_nothing_else(changed: Lab
 
         def ended() -> bool:
             backfill = instance.get_backfill(backfill_id)
-            return backfill is not None and backfill.status not in (
-                BulkActionStatus.REQUESTED,
-                BulkActionStatus.COMPLETING,
-            )
+            return backfill is not None and backfill.status in BULK_ACTION_TERMINAL_STATUSES
 
         until(ended, COMPLETES_WITHIN_S, "the backfill does not end")
         backfill = instance.get_backfill(backfill_id)

@@ -65,7 +65,7 @@ def test_too_many_flagged_recordings_stop_what_follows_until_the_limit_is_raised
     study = fresh.study(quality=strict)
     outcomes = fresh.run(study, only=IMPORT)
     assert outcomes["recordings"].computed == 1
-    assert "flagged_share: 30 of 30 recordings are flagged and 0 refused, 100%" in outcomes["recordings"].unchecked
+    assert "flagged_share: 30 of 30 recordings are flagged and 0 refused, 100.0%" in outcomes["recordings"].unchecked
     for name in ("cohort_split", "detectors"):
         assert set(outcomes[name].blocked.values()) == {"needs recordings, which did not pass its check"}
         assert outcomes[name].computed == 0
@@ -93,6 +93,24 @@ def verdict(lab: Lab) -> bool:
     assert record.event is not None
     assert record.event.dagster_event is not None
     return record.event.dagster_event.asset_check_evaluation_data.passed
+
+
+def test_a_verdict_that_changed_alone_is_shown_though_nothing_is_run(lab: Lab) -> None:
+    """A check's rule may change, or a check be added, while what it judges stands as it was published."""
+    with lab.instance() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(asset_key("trial", "recordings"), "flagged_share", False, {}, description="of old")
+        )
+    assert verdict(lab) is False
+    runs = lab.dagster_runs()
+    assert lab.run(only=("recordings",))["recordings"].reused == 1
+    assert verdict(lab) is True
+    with lab.instance() as instance:
+        key = dg.AssetCheckKey(asset_key("trial", "recordings"), "flagged_share")
+        assert len(instance.event_log_storage.get_asset_check_execution_history(key, limit=10)) == 3
+        assert lab.run(only=("recordings",))["recordings"].reused == 1
+        assert len(instance.event_log_storage.get_asset_check_execution_history(key, limit=10)) == 3, "said once"
+    assert lab.dagster_runs() == runs
 
 
 def test_plr_run_says_which_check_stopped_it(

@@ -62,4 +62,4 @@ def test_the_check_warns_and_names_the_methods(worse: bool) -> None:
     assert verdict.passed is not worse
     assert ("contrary" in verdict.reason) is worse
     assert "good" not in verdict.reason
-    assert verdict.numbers["good F1"] > verdict.numbers["good F1 by lot"]
+    assert verdict.numbers["good F1"] > verdict.numbers["good F1 at random"]
