@@ -1,10 +1,12 @@
-"""With a real daemon: a dropped file is pending within a minute, and a new freeze flows by itself, and only it."""
+"""With a real daemon: a dropped file is pending within a minute, a freeze and an adopted run flow, and only they."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ import yaml
 
 from plr_assets.cli import main
 from plr_assets.paths import project_root
+from plr_assets.platform.assets import asset_key
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.integrity import check_integrity
 from plr_assets.platform.leftovers import PROCESS_TAG
@@ -26,10 +29,13 @@ from plr_assets.recordings.simulator.files import write_study_files
 from plr_assets.study import Study, load_study
 from plr_assets_tests.automation.test_flow import GRID
 from plr_assets_tests.e2e.lab import TRIAL, Lab, Place, to_do
+from plr_assets_tests.e2e.test_pages import ask, free_ports
 
 # On an idle machine a file is pending 30-45 s after it was dropped. The machine that tests may be a busy one.
 PENDING_WITHIN_S = float(os.environ.get("PLR_TEST_PATIENCE", "1")) * 60
 FLOWS_WITHIN_S = 3 * PENDING_WITHIN_S
+# A look every minute, and the start of the daemon.
+ADOPTED_WITHIN_S = 2 * PENDING_WITHIN_S
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> float:
@@ -146,3 +152,63 @@ def test_with_the_daemon_a_dropped_file_is_pending_and_a_freeze_flows(
         time.sleep(100)  # three looks
         assert newest() == settled
         assert fresh.dagster_runs() == runs
+
+
+START = """mutation($s: SensorSelector!){startSensor(sensorSelector: $s){__typename ... on Sensor{sensorState{status}}
+    ... on PythonError{message}}}"""
+
+
+def log_from_a_script(contract: Contract, folder: Path, change: str = "") -> str:
+    """Run what docs/bring_your_own_run.md shows as a script of its own, with MLflow and polars alone; the run's id.
+
+    change   a line that is put before the mask is written.
+    """
+    page = (Path(__file__).parents[2] / "docs" / "bring_your_own_run.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    write = "mask.group_by("
+    assert code.count(write) == 1
+    script = code.replace("demo", "trial").replace(write, f"{change}\n{write}") + "print('run', run.info.run_id)\n"
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": contract.tracking_uri, "PYTHONPATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()[-1]
+
+
+@pytest.mark.slow
+def test_with_the_daemon_a_run_from_a_script_is_adopted_and_what_follows_is_computed(
+    fresh: Lab, clinic: tuple[Study, Path], tmp_path: Path
+) -> None:
+    study, _ = clinic
+    contract = Contract("trial")
+    port, mlflow_port = free_ports(2)
+    services = [service for service in ui_services(port, mlflow_port) if service.name != "mlflow"]
+    with serving(services), fresh.instance() as instance:
+        sensor = {
+            "repositoryLocationName": "trial",
+            "repositoryName": "__repository__",
+            "sensorName": "bring_your_own_run",
+        }
+        assert ask(port, START, s=sensor)["startSensor"]["sensorState"]["status"] == "RUNNING"
+        before = newest()
+        good = log_from_a_script(contract, tmp_path)
+        took = until(lambda: "plr.adopted" in contract.client.get_run(good).data.tags, ADOPTED_WITHIN_S, "not adopted")
+        print(f"adopted after {took:.0f} s")  # noqa: T201 - the figure that the page gives
+        took = until(lambda: not to_do(fresh.plans(study)), FLOWS_WITHIN_S, "what follows is not there")
+        print(f"all that follows after {took:.0f} s")  # noqa: T201
+        changed = anew(before)
+        assert {"outlier_masks", "reconstructions", "imputed_signals", "features", "bootstrap_results"} <= changed
+        assert not {"recordings", "cohort_split", "detectors", "outlier_scores", "imputers"} & changed
+
+        settled = newest()
+        everybody = "mask = mask.with_columns(mask=pl.lit(False))"
+        bad = log_from_a_script(contract, tmp_path, everybody)
+        took = until(lambda: "plr.refused" in contract.client.get_run(bad).data.tags, ADOPTED_WITHIN_S, "not refused")
+        print(f"refused after {took:.0f} s")  # noqa: T201
+        assert (
+            "is not masked, and the device saw no pupil there" in contract.client.get_run(bad).data.tags["plr.refused"]
+        )
+        time.sleep(80)  # another look, and one of `follow_changes`
+        told = instance.fetch_observations(asset_key("trial", "outlier_masks"), limit=5).records
+        assert [record.partition_key for record in told] == ["LOF"], "refused once, and it is said once"
+        assert newest() == settled
