@@ -30,7 +30,6 @@ from browser import Browser, TourError, browser, choose_partitions, launch_backf
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus, PartitionBackfill
 from PIL import Image
 from rich.console import Console
-from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
 from plr_assets.cli.pages import lineage_url
@@ -53,9 +52,10 @@ IMAGES = project_root() / "docs" / "images"
 
 _COLOURS = 256
 _FIGURE_WIDTH = 1200
-# flat nodes: the whole graph fits into the picture with letters that can be read
-_FACETS_OF_MANY_ASSETS = '["status","partitions"]'
-_FACETS_OF_A_FEW_ASSETS = '["status","partitions","latest-event"]'
+# flat nodes, and the groups that read all others closed: the graph fits into the picture with letters that can be read
+_FACETS = '["status","partitions"]'
+_OPENED_GROUPS = ("data_import", "outlier_detection", "imputation", "featurization", "classification")
+_STATES_LOAD_S = 5.0  # between two pictures that are the same; states are loaded some assets at a time
 _RUN_S = 240.0
 _LEADERBOARD_WIDTH = 102  # of its longest line
 _FULL_NAMES = 120  # letters from which on the leaderboard does not abbreviate
@@ -78,22 +78,21 @@ def shoot(page: Browser, name: str, rest_s: float = 0.0) -> None:
 
 
 def lineage(page: Browser, port: int) -> None:
-    page.size(1720, 820)
+    page.size(1100, 860)
     page.remember(
         f"http://127.0.0.1:{port}",
         {
             "dagster-nav-collapsed": "true",
             "asset-graph-direction": '"vertical"',
-            "asset-node-facets": _FACETS_OF_MANY_ASSETS,
+            "asset-node-facets": _FACETS,
         },
     )
-    page.open(lineage_url(STUDY, port))
+    opened = "%2C".join(f"global%40global%3A{group}" for group in _OPENED_GROUPS)
+    page.open(f"{lineage_url(STUDY, port)}?expanded={opened}")
     page.click("//button[.//*[@aria-label='panel_show_right']]")
     page.until(lambda: not page.shown("//input[@placeholder='Jump to…']"), "collapsed list of groups")
-    page.text("outlier_detection")
-    webdriver.ActionChains(page.driver).key_down(Keys.ALT).send_keys("e").key_up(Keys.ALT).perform()
-    page.text("study_figures")
-    shoot(page, "lineage.png")
+    page.text("bootstrap_results")
+    shoot(page, "lineage.png", _STATES_LOAD_S)
 
 
 def partitions(page: Browser, port: int, pipeline: str) -> None:
@@ -191,21 +190,14 @@ def materialize(page: Browser, port: int, instance: dg.DagsterInstance) -> None:
 
 
 def children(page: Browser, port: int) -> None:
-    """The assets that are computed from the mask, with the time of their latest event."""
-    page.size(1280, 700)
+    """The assets that are computed from the mask."""
+    page.size(1500, 1060)
     page.remember(
-        f"http://127.0.0.1:{port}",
-        {"asset-graph-direction": '"horizontal"', "asset-node-facets": _FACETS_OF_A_FEW_ASSETS},
+        f"http://127.0.0.1:{port}", {"asset-graph-direction": '"horizontal"', "asset-node-facets": _FACETS}
     )
     page.open(f"http://127.0.0.1:{port}/assets/{STUDY}/outlier_masks?view=lineage&lineageScope=downstream")
     page.text("signal_figures")
-
-    def details() -> bool:  # nodes show their facets from some magnification on
-        page.click("//button[.//*[@aria-label='zoom_in']]")
-        return bool(page.shown("//*[text()='Latest event']"))
-
-    page.until(details, "node with 'Latest event'")
-    shoot(page, "children.png")
+    shoot(page, "children.png", _STATES_LOAD_S)
 
 
 # -- MLflow, terminal, figures ----------------------------------------------------------------------------------------
