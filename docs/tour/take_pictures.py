@@ -192,9 +192,7 @@ def materialize(page: Browser, port: int, instance: dg.DagsterInstance) -> None:
 def children(page: Browser, port: int) -> None:
     """The assets that are computed from the mask."""
     page.size(1500, 1060)
-    page.remember(
-        f"http://127.0.0.1:{port}", {"asset-graph-direction": '"horizontal"', "asset-node-facets": _FACETS}
-    )
+    page.remember(f"http://127.0.0.1:{port}", {"asset-graph-direction": '"horizontal"', "asset-node-facets": _FACETS})
     page.open(f"http://127.0.0.1:{port}/assets/{STUDY}/outlier_masks?view=lineage&lineageScope=downstream")
     page.text("signal_figures")
     shoot(page, "children.png", _STATES_LOAD_S)
