@@ -442,7 +442,7 @@ def test_a_run_waits_while_the_study_cannot_be_read(lab: Lab, study: Study, auth
 
 
 def test_what_follows_an_adopted_and_a_released_run_is_asked_for_at_the_next_look(
-    lab: Lab, study: Study, author: Author, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, study: Study, author: Author, plr: Plr
 ) -> None:
     """Neither changes a file or is a Dagster run, which is what the lookout looks at before it plans."""
     run_one(lab, study)
@@ -458,9 +458,7 @@ def test_what_follows_an_adopted_and_a_released_run_is_asked_for_at_the_next_loo
         assert {"reconstructions", "imputed_signals", "features", "evaluation"} <= wanted
         assert not {"recordings", "detectors", "outlier_scores", "outlier_masks"} & wanted
         assert isinstance(lookout.look(instance, 90.0), str), "nothing happened"
-        monkeypatch.setattr(sys, "argv", ["plr", "release", str(lab.study_file(grids=ONE_GRID)), *PLACE])
-        with pytest.raises(SystemExit, match="0"):
-            main()
+        assert plr("release", str(lab.study_file(grids=ONE_GRID)), *PLACE).code == 0
         work = lookout.look(instance, 120.0)
         assert not isinstance(work, str)
         assert "outlier_masks" in {asset.name for asset in work.wanted}
