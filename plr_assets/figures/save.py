@@ -22,6 +22,7 @@ from plr_assets.figures.style import load_figures_config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL import Image
 
 THUMBNAIL_BYTES = 80_000
 
@@ -57,9 +58,13 @@ def save_png(figure: Figure, folder: Path, name: str) -> Path:
 
 
 def thumbnail(figure: Figure) -> bytes:
-    """A small PNG (below 80 kB) for previews."""
-    for dpi in (100, 80, 60, 45, 30):
-        image = _png(figure, dpi)
+    """A small PNG (below 80 kB) for previews. Raises ValueError for a figure that is too large for that."""
+    from PIL import Image
+
+    drawn = _image(figure, 100)
+    for percent in (100, 80, 60, 45, 30):
+        size = (drawn.width * percent // 100, drawn.height * percent // 100)
+        image = _encoded(drawn if percent == 100 else drawn.resize(size, Image.Resampling.LANCZOS), percent)
         if len(image) < THUMBNAIL_BYTES:
             return image
     raise ValueError(f"the figure does not fit into {THUMBNAIL_BYTES} bytes at 30 dpi")
@@ -68,8 +73,10 @@ def thumbnail(figure: Figure) -> bytes:
 def _settle(figure: Figure) -> None:
     """Lay the figure out once and for all. The solver's last digits vary from process to process, and an SVG names its
     clip paths after positions: a millionth of the page is exact enough for both."""
-    if figure.get_layout_engine() is None:
-        return
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine
+
+    if isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine | None):
+        return  # it was, or never needs to be
     with load_figures_config().style.applied():
         figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -79,21 +86,45 @@ def _settle(figure: Figure) -> None:
 
 
 def _png(figure: Figure, dpi: float) -> bytes:
+    return _encoded(_image(figure, dpi), dpi)
+
+
+def _image(figure: Figure, dpi: float) -> Image.Image:
+    """The figure's pixels. `savefig` would draw it twice: once to see how large it is."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
     _settle(figure)
-    buffer = io.BytesIO()
-    # matplotlib writes its version as Software, which would change the bytes of an unchanged figure
+    before = figure.dpi
     with load_figures_config().style.applied():  # ticks are made when they are first drawn
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
+        try:
+            figure.set_dpi(dpi)
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()  # type: ignore[no-untyped-call]
+            return Image.fromarray(np.array(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
+        finally:
+            figure.set_dpi(before)
+
+
+def _encoded(image: Image.Image, dpi: float) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="png", dpi=(dpi, dpi), optimize=True)
     return buffer.getvalue()
 
 
 def _svg(figure: Figure, name: str) -> bytes:
     from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     _settle(figure)
     buffer = io.BytesIO()
+    before = figure.dpi
     with load_figures_config().style.applied(), rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        try:
+            canvas = FigureCanvasSVG(figure)
+            canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+        finally:
+            figure.set_dpi(before)
     return buffer.getvalue()
 
 

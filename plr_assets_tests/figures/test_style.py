@@ -34,7 +34,9 @@ def test_every_figure_has_a_title_and_a_caption() -> None:
     of_study = {"auroc_heatmap", "auroc_by_method", "specification_curve", "featurizations", "costs"}
     of_methods = {"detection_quality", "imputation_errors", "imputation_differences"}
     of_study |= {"reliability", "confounders", "like_age", "optimism"}
-    assert set(figures) == of_partitions | of_study | of_methods
+    of_ranks = {"winner", "pipeline_ranks", "critical_difference", "variance_decomposition"}
+    of_ranks |= {"against_best", "against_ground_truth"}
+    assert set(figures) == of_partitions | of_study | of_methods | of_ranks
     assert all(text.title and text.caption.endswith(".") for text in figures.values())
 
 
