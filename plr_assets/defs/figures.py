@@ -39,6 +39,7 @@ PIPELINE_TABLES = (
     "supplementary_metrics",
     "calibration_smooth",
     "pr_curves",
+    "roc_bands",
     "classification_at_thresholds",
 )
 RELIABILITY_TABLES = ("classification_at_thresholds", "retention_metrics")

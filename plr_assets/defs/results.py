@@ -192,7 +192,7 @@ def probability_distributions(task: Task) -> Product:
     return _study_table(task, "probability_distributions")
 
 
-# One asset for six tables, as `reliability` below.
+# One asset for seven tables, as `reliability` below.
 @stage_asset(
     RESULTS,
     reads=[published(table.name) for table in schemas.FURTHER_TABLES],
@@ -208,10 +208,10 @@ def probability_distributions(task: Task) -> Product:
     ],
 )
 def further_metrics(task: Task) -> Product:
-    """What is reported of all published pipelines beyond the core, in six tables.
+    """What is reported of all published pipelines beyond the core, in seven tables.
 
-    `supplementary_metrics` and `classification_at_thresholds` with intervals, the curves `calibration_smooth` and
-    `pr_curves`, `retention_metrics` (some recordings left to a human), and `distribution_stats`.
+    `supplementary_metrics` and `classification_at_thresholds` with intervals, the curves `calibration_smooth`,
+    `pr_curves` and `roc_bands`, `retention_metrics` (some recordings left to a human), and `distribution_stats`.
     """
     return _study_tables(task, "evaluation", shown="supplementary_metrics")
 

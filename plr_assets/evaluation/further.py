@@ -22,7 +22,7 @@ from plr_assets.evaluation.estimate import ONE_CLASS, Codes, Estimate, Labels, w
 from plr_assets.evaluation.operating_points import Matrix, recording_weights
 from plr_assets.evaluation.out_of_bag import OutOfBag
 from plr_assets.evaluation.overall import brier_estimate, brier_parts, scaled_brier_estimate
-from plr_assets.evaluation.resampled import ranking
+from plr_assets.evaluation.resampled import ranking, roc_band
 from plr_assets.evaluation.selective import RETENTION, distance_from_threshold, retained, retention, risk_coverage
 from plr_assets.evaluation.utility import Band, utility
 
@@ -33,7 +33,7 @@ Values = NDArray[np.float64]
 THRESHOLD_PERCENT = (5, 10, 15, 20, 50)
 # Where one number is wanted: referral to a virtual glaucoma clinic (reference/evaluation.md 1.1).
 SELECTIVE_PERCENT = 15
-# Resamples of the subjects: ends of an interval need 1000, the curve is refitted in each of its 200.
+# Resamples of the subjects: ends of an interval need 1000, a curve is made anew in each of its 200.
 RESAMPLES, CURVE_RESAMPLES = 1000, 200
 NO_INTERVAL = "no interval is computed for it"
 NONE_LEFT = "every recording is flagged"
@@ -58,6 +58,7 @@ def further_columns(
     metrics: dict[str, tuple[float | None, Estimate]] = {name: (None, estimate) for name, estimate in whole.items()}
     metrics |= _at_thresholds(y, p, subject, at)
     points = precision_recall_curve(y, p)
+    roc = roc_band(y, p, weights[: 1 + CURVE_RESAMPLES])
     return {
         "supplementary_metrics": _long(metrics),
         "classification_at_thresholds": _decided(at),
@@ -73,6 +74,12 @@ def further_columns(
             "threshold": points.threshold,
             "recall": points.recall,
             "precision": points.precision,
+        },
+        "roc_bands": {
+            "false_positive_rate": roc.false_positive_rate,
+            "true_positive_rate": roc.true_positive_rate,
+            "true_positive_rate_ci_lower": roc.lower,
+            "true_positive_rate_ci_upper": roc.upper,
         },
         "retention_metrics": _retention(out_of_bag, p, flagged),
         "distribution_stats": _distributions(y, p),

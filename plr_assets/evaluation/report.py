@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from plr_assets import schemas
 from plr_assets.evaluation.calibration import (
@@ -29,7 +30,7 @@ from plr_assets.evaluation.further import further_columns, pair_score_columns
 from plr_assets.evaluation.out_of_bag import OutOfBag, read_out_of_bag
 from plr_assets.evaluation.overall import brier_rows, scaled_brier
 from plr_assets.evaluation.tables import frame_of
-from plr_assets.evaluation.utility import decision_curve, net_benefit
+from plr_assets.evaluation.utility import Band, net_benefit, utility
 from plr_assets.subject_bootstrap import LEVELS
 
 NET_BENEFIT_PERCENT = (5, 10, 15, 20)
@@ -58,7 +59,7 @@ def evaluate_pipeline(
     out_of_bag = read_out_of_bag(bootstrap, cases, pipeline=pipeline)
     y, (p, sd) = out_of_bag.y, out_of_bag.mean_and_sd()
     false_positive, true_positive = roc_curve(y, p)
-    curve, decisions = calibration_curve(y, p, out_of_bag.subject), decision_curve(y, p)
+    curve, decisions = calibration_curve(y, p, out_of_bag.subject), utility(y, p, out_of_bag.subject)
     identity = {"oracle": oracle, "synthetic": synthetic}
     single = mean_auroc(y, out_of_bag.p, out_of_bag.subject, out_of_bag.drawn)
     metrics = {**methods, **identity, **_metrics(out_of_bag, p, single)}
@@ -87,9 +88,11 @@ def evaluate_pipeline(
         },
         "dca_curves": {
             "threshold": decisions.threshold,
-            "net_benefit_model": decisions.model,
-            "net_benefit_all": decisions.refer_all,
-            "net_benefit_none": decisions.refer_none,
+            **_band("net_benefit_model", decisions.net_benefit),
+            "net_benefit_all": decisions.refer_all.value,
+            "net_benefit_none": np.zeros(decisions.threshold.size),
+            **_band("standardised_net_benefit", decisions.standardised),
+            **_band("net_benefit_beyond_all", decisions.beyond_all),
         },
         "probability_distributions": _histogram(y, p),
         **further_columns(out_of_bag, p, flagged=flagged, seed=seed),
@@ -129,6 +132,10 @@ def _metrics(
 
 def _spread(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.value, f"{name}_ci_lower": estimate.lower, f"{name}_ci_upper": estimate.upper}
+
+
+def _band(name: str, band: Band) -> dict[str, NDArray[np.float64]]:
+    return {name: band.value, f"{name}_ci_lower": band.lower, f"{name}_ci_upper": band.upper}
 
 
 def _histogram(y: np.ndarray[Any, np.dtype[np.bool_]], p: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:

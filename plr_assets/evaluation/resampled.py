@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from plr_assets.evaluation.discrimination import logit_interval
 from plr_assets.evaluation.estimate import (
@@ -65,6 +65,41 @@ def ranking(
         _by_spread(average_precision_of(points), clusters),
         percentile(partial_auroc_of(points, min_sensitivity, min_specificity), clusters),
     )
+
+
+class RocBand(NamedTuple):
+    """Sensitivity at 101 false positive rates, with its pointwise 95 % interval; NaN where a class is absent."""
+
+    false_positive_rate: NDArray[np.float64]
+    true_positive_rate: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+
+# Steps of 0.01, as of the thresholds of the decision curve.
+FALSE_POSITIVE_RATES = np.linspace(0, 1, 101)
+
+
+def roc_band(y: ArrayLike, p: ArrayLike, weights: Matrix) -> RocBand:
+    """The ROC curve between its points, at fixed false positive rates, and how far it moves over resamples.
+
+    Vertical averaging (Fawcett 2006, Pattern Recogn Lett 27:861), as `ci.se` of pROC: in each resample the curve is
+    read at the same rates, straight between its points; where it rises upright, at its upper end. The band is of
+    percentiles, and holds the curve itself, which with few cases may lie beyond them. weights as in `ranking`.
+    """
+    points = operating_points(y, p, weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sensitivity = points.true_positive / points.cases[:, None]
+        rate = points.false_positive / points.controls[:, None]
+    whole = np.asarray(np.isfinite(sensitivity + rate).all(axis=1))
+    at = FALSE_POSITIVE_RATES
+    if not whole[0]:
+        return RocBand(at.copy(), *np.full((3, at.size), np.nan))
+    read = np.stack([np.interp(at, x, s) for x, s in zip(rate[whole], sensitivity[whole], strict=True)])
+    if len(read) < 2 or weights.shape[1] < 2:
+        return RocBand(at.copy(), read[0], *np.full((2, at.size), np.nan))
+    lower, upper = np.quantile(read[1:], (0.025, 0.975), axis=0)
+    return RocBand(at.copy(), read[0], np.minimum(lower, read[0]), np.maximum(upper, read[0]))
 
 
 def _by_spread(values: Matrix, n_subjects: int) -> Estimate:

@@ -44,21 +44,6 @@ def net_benefit_all(y: ArrayLike, thresholds: ArrayLike) -> NDArray[np.float64]:
     return benefit
 
 
-class DecisionCurve(NamedTuple):
-    """Net benefit over thresholds; every field (thresholds,)."""
-
-    threshold: NDArray[np.float64]
-    model: NDArray[np.float64]
-    refer_all: NDArray[np.float64]
-    refer_none: NDArray[np.float64]
-
-
-def decision_curve(y: ArrayLike, p: ArrayLike) -> DecisionCurve:
-    """Net benefit of the model, of referring everyone and of referring no one (0), at 1-50 %."""
-    model, everyone = net_benefit(y, p, THRESHOLDS), net_benefit_all(y, THRESHOLDS)
-    return DecisionCurve(THRESHOLDS.copy(), model, everyone, np.zeros_like(model))
-
-
 class Band(NamedTuple):
     """A curve over thresholds with its pointwise 95 % interval; every field (thresholds,)."""
 

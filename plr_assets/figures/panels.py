@@ -30,13 +30,18 @@ def ends_of(frame: pl.DataFrame, column: str) -> tuple[Values, Values] | None:
     return None
 
 
+def draw_band(axes: Axes, x: Values, frame: pl.DataFrame, column: str, style: Style) -> None:
+    """The 95 % band of `column` over `x`; none where the table has no ends of it."""
+    if (ends := ends_of(frame, column)) is not None:
+        axes.fill_between(x, *ends, color=style.model, alpha=0.18, linewidth=0, zorder=1)
+
+
 def draw_smooth_calibration(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
     """The flexible calibration curve with its band: `predicted`, `observed` of `calibration_smooth`. Where no curve
     could be fitted there is none."""
     rows = curve.sort("point").filter(pl.col("observed").is_not_null())
     x = numbers(rows, "predicted")
-    if (ends := ends_of(rows, "observed")) is not None:
-        axes.fill_between(x, *ends, color=style.model, alpha=0.18, linewidth=0, zorder=1)
+    draw_band(axes, x, rows, "observed", style)
     axes.plot(x, numbers(rows, "observed"), color=style.model, zorder=2)
 
 

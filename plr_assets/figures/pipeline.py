@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from plr_assets.figures.panels import (
-    at_thresholds,
+    draw_band,
     draw_confusion,
     draw_importance,
     draw_instability,
@@ -40,6 +40,7 @@ TABLES = (
     "supplementary_metrics",
     "calibration_smooth",
     "pr_curves",
+    "roc_bands",
     "classification_at_thresholds",
 )
 RELIABILITY = ("classification_at_thresholds", "retention_metrics")
@@ -64,11 +65,11 @@ def draw_pipeline(tables: Mapping[str, pl.DataFrame], *, title: str, synthetic: 
     with style.applied():
         figure = style.page(9.9, title=title, synthetic=synthetic)
         axes = figure.subplots(3, 2)
-        _draw_roc(axes[0, 0], tables["roc_curves"], style)
+        _draw_roc(axes[0, 0], tables["roc_curves"], tables["roc_bands"], style)
         draw_operating_points(axes[0, 0], further, style)
         _draw_calibration(axes[0, 1], tables["calibration_curves"], tables["probability_distributions"], style)
         draw_smooth_calibration(axes[0, 1], tables["calibration_smooth"], style)
-        _draw_decision_curve(axes[1, 0], tables["dca_curves"], at_thresholds(further, "net_benefit"), style)
+        _draw_decision_curve(axes[1, 0], tables["dca_curves"], style)
         _draw_distribution(axes[1, 1], tables["probability_distributions"], style)
         draw_precision_recall(axes[2, 0], tables["pr_curves"], metrics["prevalence"], style)
         style.dress(axes[0, 0], "A", "Discrimination", _discrimination(metrics))
@@ -168,9 +169,10 @@ def _unit_square(axes: Axes, xlabel: str, ylabel: str, style: Style) -> None:
     axes.set_yticks(ticks)
 
 
-def _draw_roc(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
-    curve = curve.sort("point")
+def _draw_roc(axes: Axes, curve: pl.DataFrame, band: pl.DataFrame, style: Style) -> None:
+    curve, band = curve.sort("point"), band.sort("false_positive_rate")
     _unit_square(axes, "1 \u2212 specificity", "sensitivity", style)
+    draw_band(axes, band["false_positive_rate"].to_numpy(), band, "true_positive_rate", style)
     axes.plot(curve["false_positive_rate"].to_numpy(), curve["true_positive_rate"].to_numpy(), color=style.model)
 
 
@@ -194,14 +196,13 @@ def _draw_calibration(axes: Axes, curve: pl.DataFrame, histogram: pl.DataFrame, 
     axes.set_ylim(foot - tall - 0.02, 1.02)
 
 
-def _draw_decision_curve(axes: Axes, curve: pl.DataFrame, declared: pl.DataFrame, style: Style) -> None:
-    """The curve, and at declared thresholds (`threshold`, `lower`, `upper`) the interval of its net benefit."""
+def _draw_decision_curve(axes: Axes, curve: pl.DataFrame, style: Style) -> None:
+    """The model's curve with its pointwise band, beside referring everyone and no one."""
     curve = curve.sort("threshold")
     percent = curve["threshold"].to_numpy() * 100
     model, everyone = curve["net_benefit_model"].to_numpy(), curve["net_benefit_all"].to_numpy()
-    where = numbers(declared, "threshold") * 100
-    lower, upper = numbers(declared, "lower"), numbers(declared, "upper")
-    axes.vlines(where, lower, upper, color=style.model, linewidth=1.0, zorder=2)
+    lower, upper = (numbers(curve, f"net_benefit_model_ci_{end}") for end in ("lower", "upper"))
+    draw_band(axes, percent, curve, "net_benefit_model", style)
     axes.plot(percent, curve["net_benefit_none"].to_numpy(), color=style.muted, linewidth=0.8, label="refer no one")
     axes.plot(percent, everyone, color=style.muted, linewidth=0.8, linestyle=(0, (4, 2)), label="refer everyone")
     axes.plot(percent, model, color=style.model, label="refer by the model")

@@ -67,6 +67,17 @@ PR_CURVES = Table(
     ("pipeline", "point"),
 )
 
+ROC_BANDS = Table(
+    "roc_bands",
+    "ROC curve of the averaged out-of-bag prediction at given false positive rates, with its pointwise 95 % band.",
+    (
+        PIPELINE,
+        Column("false_positive_rate", "float64", "1 - specificity: 0, 0.01, ... 1", minimum=0, maximum=1),
+        *spread("true_positive_rate", "sensitivity there", 0, 1, ends="_ci"),
+    ),
+    ("pipeline", "false_positive_rate"),
+)
+
 RETENTION_METRICS = Table(
     "retention_metrics",
     "Metrics of the averaged out-of-bag prediction where some recordings are left to a human.",
@@ -134,6 +145,7 @@ FURTHER_TABLES = (
     CLASSIFICATION_AT_THRESHOLDS,
     CALIBRATION_SMOOTH,
     PR_CURVES,
+    ROC_BANDS,
     RETENTION_METRICS,
     DISTRIBUTION_STATS,
 )

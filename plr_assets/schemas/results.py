@@ -131,9 +131,11 @@ DCA_CURVES = Table(
     (
         PIPELINE,
         Column("threshold", "float64", "probability at which one would refer", minimum=0, maximum=1),
-        Column("net_benefit_model", "float64", "of referring where p >= threshold"),
+        *_interval("net_benefit_model", "of referring where p >= threshold"),
         Column("net_benefit_all", "float64", "of referring everyone"),
         Column("net_benefit_none", "float64", "of referring no one: 0"),
+        *_interval("standardised_net_benefit", "of the model, per case that there is: 1 is perfect"),
+        *_interval("net_benefit_beyond_all", "of the model less that of referring everyone"),
     ),
     ("pipeline", "threshold"),
 )

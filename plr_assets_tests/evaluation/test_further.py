@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve
+from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
 from plr_assets.evaluation.calibration_curves import smooth_calibration
 from plr_assets.evaluation.decisions import decisions, screening
@@ -117,6 +117,40 @@ def test_precision_recall_is_that_of_scikit_learn_and_its_steps_add_up_to_the_ar
     area = -np.sum(np.diff(curve["recall"].to_numpy()) * curve["precision"].to_numpy()[:-1])
     assert area == pytest.approx(average_precision_score(y, p))
     assert area == pytest.approx(estimate(tables, "aupr")[0])
+
+
+def test_the_roc_band_holds_the_curve_of_scikit_learn_and_is_that_of_resampled_recordings(make_tables: Make) -> None:
+    tables = evaluate(make_tables())
+    y, p = predictions(tables)
+    band = tables["roc_bands"]
+    at, value, lower, upper = (band[name].to_numpy() for name in band.columns[1:])
+    rate, sensitivity, _ = roc_curve(y, p, drop_intermediate=False)
+    assert value == pytest.approx(np.interp(at, rate, sensitivity))
+    assert ((lower <= value) & (value <= upper)).all()
+    assert upper[-1] == lower[-1] == 1
+    rng, drawn = np.random.default_rng(5), []
+    while len(drawn) < 400:
+        rows = rng.integers(0, y.size, y.size)
+        if 0 < y[rows].sum() < y.size:
+            rate, sensitivity, _ = roc_curve(y[rows], p[rows], drop_intermediate=False)
+            drawn.append(np.interp(at, rate, sensitivity))
+    # two bootstraps, of 200 and of 400: their ends are near each other
+    ends = np.quantile(drawn, (0.025, 0.975), axis=0)
+    assert np.abs(lower - np.minimum(ends[0], value)).mean() < 0.05
+    assert np.abs(upper - np.maximum(ends[1], value)).mean() < 0.05
+
+
+def test_the_decision_curve_has_the_intervals_of_its_declared_thresholds(make_tables: Make) -> None:
+    tables = evaluate(make_tables())
+    for percent in (5, 10, 15, 20, 50):
+        row = tables["dca_curves"].filter((pl.col("threshold") - percent / 100).abs() < 1e-9).row(0, named=True)
+        for column, metric in (
+            ("net_benefit_model", "net_benefit"),
+            ("standardised_net_benefit", "standardised_net_benefit"),
+            ("net_benefit_beyond_all", "net_benefit_beyond_all"),
+        ):
+            found = [row[f"{column}{end}"] for end in ("", "_ci_lower", "_ci_upper")]
+            assert found == pytest.approx(list(estimate(tables, f"{metric}_{percent}pct")))
 
 
 def test_the_unflagged_are_scored_as_if_they_were_the_cohort(make_tables: Make) -> None:

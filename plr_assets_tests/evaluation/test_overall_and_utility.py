@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
 from plr_assets.evaluation.overall import brier, brier_rows, scaled_brier
-from plr_assets.evaluation.utility import THRESHOLDS, decision_curve, net_benefit, net_benefit_all
+from plr_assets.evaluation.utility import THRESHOLDS, net_benefit, net_benefit_all, utility
 
 Y = np.arange(50) % 3 == 0
 P = np.random.default_rng(0).random(50).round(2)
@@ -54,10 +54,11 @@ def test_treat_all_of_the_published_test_set() -> None:
 
 
 def test_decision_curve_of_a_model_that_refers_all_is_treat_all() -> None:
-    curve = decision_curve(Y, np.ones(50))
-    np.testing.assert_allclose(curve.model, curve.refer_all, atol=1e-12)
+    curve = utility(Y, np.ones(50))
+    np.testing.assert_allclose(curve.net_benefit.value, net_benefit_all(Y, THRESHOLDS), atol=1e-12)
+    np.testing.assert_allclose(curve.refer_all.value, curve.net_benefit.value, atol=1e-12)
     assert curve.threshold.tolist() == [percent / 100 for percent in range(1, 51)]
-    assert not decision_curve(Y, np.zeros(50)).model.any()
+    assert not utility(Y, np.zeros(50)).net_benefit.value.any()
 
 
 @pytest.mark.parametrize("t", [0.0, 1.0, -0.1, np.nan])

@@ -51,6 +51,8 @@ def tables() -> dict[str, pl.DataFrame]:
         "dca_curves": {
             "threshold": t,
             "net_benefit_model": 0.27 - 0.3 * t,
+            "net_benefit_model_ci_lower": 0.2 - 0.3 * t,
+            "net_benefit_model_ci_upper": 0.34 - 0.3 * t,
             "net_benefit_all": 0.27 - 0.73 * t / (1 - t),
             "net_benefit_none": 0 * t,
         },
@@ -59,6 +61,10 @@ def tables() -> dict[str, pl.DataFrame]:
         "calibration_smooth": {
             "point": np.arange(12), "predicted": grid, "observed": grid**1.1, "observed_lower": grid * 0.8,
             "observed_upper": 1 - (1 - grid) * 0.8,
+        },
+        "roc_bands": {
+            "false_positive_rate": grid, "true_positive_rate": grid**0.4,
+            "true_positive_rate_ci_lower": grid**0.5, "true_positive_rate_ci_upper": grid**0.3,
         },
         "pr_curves": {"point": np.arange(12), "recall": grid[::-1], "precision": 1 - 0.7 * grid[::-1] ** 2},
         "classification_at_thresholds": {

@@ -76,7 +76,7 @@ def test_retention_is_of_the_surest_alone(further: Tables, style: Style) -> None
 
 def test_curves_have_the_intervals_of_their_tables_at_declared_thresholds(tables: Tables, style: Style) -> None:
     figure = draw_pipeline(tables, title="x", synthetic=True, style=style)
-    roc, calibration, decision = figure.axes[:3]
+    roc, calibration = figure.axes[:2]
     further = tables["supplementary_metrics"]
     sensitivity = further.filter(pl.col("metric").str.starts_with("sensitivity")).sort("threshold")
     ends = [np.sort(path.vertices[:, 1]) for c in roc.collections for path in c.get_paths() if len(path.vertices) == 2]
@@ -86,9 +86,19 @@ def test_curves_have_the_intervals_of_their_tables_at_declared_thresholds(tables
     smooth = tables["calibration_smooth"]
     assert any(np.array_equal(line.get_ydata(), smooth["observed"].to_numpy()) for line in calibration.lines)
     assert any("FillBetween" in type(c).__name__ for c in calibration.collections)
-    benefit = further.filter(pl.col("metric").str.contains(r"^net_benefit_\d")).sort("threshold")
-    drawn = [np.sort(path.vertices[:, 1]) for c in decision.collections for path in c.get_paths()]
-    np.testing.assert_allclose(drawn, benefit.select("lower", "upper").to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("panel", "table", "column"), [(0, "roc_bands", "true_positive_rate"), (2, "dca_curves", "net_benefit_model")]
+)
+def test_curves_have_the_bands_of_their_tables(
+    tables: Tables, style: Style, panel: int, table: str, column: str
+) -> None:
+    axes = draw_pipeline(tables, title="x", synthetic=True, style=style).axes[panel]
+    (band,) = (c for c in axes.collections if "FillBetween" in type(c).__name__)
+    ends = {round(float(y), 9) for path in band.get_paths() for y in path.vertices[:, 1]}
+    told = tables[table].select(f"{column}_ci_lower", f"{column}_ci_upper").to_numpy().ravel()
+    assert ends == {round(float(y), 9) for y in told}
 
 
 def test_a_calibration_curve_that_could_not_be_fitted_leaves_its_groups(tables: Tables, style: Style) -> None:
