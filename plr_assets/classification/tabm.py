@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import torch
 
 # Replicates in one batch: more amortise the calls into torch, fewer leave their units in the cache of a core.
-AT_ONCE = 8
+AT_ONCE = 4
 # Rows are filled up to a multiple of this, the floats of a vector: sums are then split alike however many are filling,
 # and a replicate is the same to the last bit in any batch (with 136 rows beside 144 it was not).
 MULTIPLE = 16
