@@ -71,7 +71,7 @@ def survive(folder: Path, kills: int, seed: int) -> list[str]:
     broken = Home(folder / "killed")
     broken.make()
     disturbance = Disturbance(broken, kills, seed, expected)
-    problems = []
+    problems: list[str] = []
     try:
         problems.extend(disturbance.run())
     except StuckError as error:

@@ -220,21 +220,22 @@ def _follow(
         if not work.wanted:
             return dg.SkipReason(f"everything is up to date{held}")
         context.log.info(f"{work.partitions} partition(s) are out of date, at most{held}")
-        tags = {STUDY_TAG: study.name, WORK_TAG: work.name}
-        before = attempts_at(context.instance, tags)
+        before = attempts_at(context.instance, {STUDY_TAG: study.name}, work.name)
         wait = before.wait_s(time.time())
-        if wait is None or wait > 0:
-            lookout.forget()
-            then = (
-                "not asked for again before something changes" if wait is None else f"asked for again in {wait:.0f} s"
+        if wait is None:
+            killed = f", and {before.killed} time(s) its process was killed" if before.killed else ""
+            return dg.SkipReason(
+                f"this very work was asked for before{killed}; it waits for a change, or for `plr run`"
             )
-            return dg.SkipReason(f"this very work was asked for {before.runs} time(s), {before.killed} killed; {then}")
+        if wait > 0:
+            lookout.forget()
+            return dg.SkipReason(f"its process was killed {before.killed} times; asked for again in {wait:.0f} s")
         return dg.RunRequest(
             # the same work is asked for once, unless its process was killed: there is no endless loop
-            run_key=f"{study.name}-{work.name}" + (f"-{before.killed}" if before.killed else ""),
+            run_key=f"{study.name}-{work.name}-{before.key}",
             run_config={"ops": {COMPUTE: {"config": {"retry_failed": False}}}},
             # repeated here only: Dagster would launch the run again while we ask for what it left
-            tags={**tags, ASKED_TAG: str(work.partitions), MAX_RETRIES_TAG: "0"},
+            tags={STUDY_TAG: study.name, WORK_TAG: work.name, ASKED_TAG: str(work.partitions), MAX_RETRIES_TAG: "0"},
         )
 
     return follow
