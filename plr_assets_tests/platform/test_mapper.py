@@ -87,6 +87,14 @@ def test_a_worker_that_dies_fails_its_own_item_only(cause: str) -> None:
     assert all("died" in found[item] for item in died)
 
 
+def test_a_key_whose_worker_somebody_kills_twice_is_computed(tmp_path: Path) -> None:
+    """In the pool, and once more alone: not what the key does, so it would be failed for nothing."""
+    file = tmp_path / "times"
+    file.write_text("2")
+    with ProcessMapper(1) as mapper:
+        assert results(mapper.map(workers.die_at_first, [(7, file)])) == {(7, file): 7}
+
+
 def test_a_pool_that_broke_is_replaced_for_the_next_range() -> None:
     with ProcessMapper(1) as mapper:
         results(mapper.map(workers.die_of, [(0, "exit")]))
