@@ -41,7 +41,11 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("kills", type=int)
     words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--folder", type=Path, help="where everything lies and stays; a new one, removed, if not given")
+    words.add_argument(
+        "--folder",
+        type=Path,
+        help="where everything lies and stays; a new one, removed, if not given. What ran undisturbed is used again",
+    )
     given = words.parse_args()
     with tempfile.TemporaryDirectory(prefix="plr-kills-") as scratch:
         folder = given.folder or Path(scratch)
@@ -59,12 +63,15 @@ def say(text: str) -> None:
 def survive(folder: Path, kills: int, seed: int) -> list[str]:
     """What is wrong after `kills` kills; nothing, if all is well. Everything lies in `folder`."""
     calm = Home(folder / "calm")
-    calm.make()
+    ran = calm.root.exists()  # a folder that was given may hold it
+    if not ran:
+        calm.make()
     expected: dict[int, Digests] = {}
     for neighbors in (FIRST, LAST):
         calm.write_study(neighbors)
         started = time.monotonic()
-        calm.run()
+        if not ran:
+            calm.run()
         expected[neighbors] = calm.digests()
         say(f"undisturbed, {neighbors} neighbours: {len(expected[neighbors])} partitions in {_since(started)}")
 
@@ -145,10 +152,13 @@ class Disturbance:
         if not found:
             return
         victim = self.chance.choice(found)
+        state = self.home.state()
+        if victim not in self.processes.of(kind):  # it ended while we asked
+            return
         os.kill(victim, signal.SIGKILL)
         self.hit[kind] += 1
         self.since_change += 1
-        say(f"kill {self.hit.total()}: {kind} ({victim}); {self.home.state()}")
+        say(f"kill {self.hit.total()}: {kind} ({victim}); before it {state}")
         if kind == "daemon":
             time.sleep(self.chance.uniform(0.0, 5.0))
             self.processes.start_daemon()

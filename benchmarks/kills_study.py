@@ -152,16 +152,17 @@ class Home:
     # -- questions --------------------------------------------------------------------------------------------------
 
     def digests(self) -> Digests:
-        """Artifact -> digest of what stands for each partition of the study as it is declared now."""
+        """Artifact -> digest of what was published for each partition of the study as it is declared now."""
         with self.entered(), closing(Contract(NAME)) as contract:
             study = self._study()
             planner = Planner(study, grid_of(study), contract)
-            plans = [plan for asset in ASSETS if asset.offered(study) for plan in planner.plan(asset)]
-            return {
-                (plan.asset.name, plan.text): {name: info.digest for name, info in plan.published.artifacts.items()}
-                for plan in plans
-                if plan.published is not None and plan.done and plan.asset.name not in MEASURED
-            }
+            found = {}
+            for asset in ASSETS:
+                for plan in planner.plan(asset) if asset.offered(study) and asset.name not in MEASURED else ():
+                    run = contract.with_fingerprint(asset.name, plan.text, plan.fingerprint)
+                    if run is not None:
+                        found[asset.name, plan.text] = {name: info.digest for name, info in run.artifacts.items()}
+            return found
 
     def settled(self) -> bool:
         """Nothing goes on, and nothing is left to do, in the tracking store and in Dagster's pages."""
@@ -172,7 +173,7 @@ class Home:
         with self.entered(), open_instance() as instance:
             work = self._work(instance)
             runs = Counter(run.status.value for run in unfinished_runs(instance, NAME))
-        held = f", held: {dict(work.held)}" if work.held else ""
+        held = f", held: {next(iter(work.held.items()))} and {len(work.held) - 1} more" if work.held else ""
         return f"{work.partitions} partition(s) to do, runs {dict(runs)}{held}"
 
     def problems(self) -> list[str]:
