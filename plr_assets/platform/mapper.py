@@ -87,7 +87,10 @@ class ProcessMapper:
                     try:
                         future = self._started().submit(_call, function, waiting[0])
                     except BrokenProcessPool:  # it broke while the caller was busy with an outcome
-                        break
+                        if running:
+                            break
+                        self.close()  # or while nothing ran: no future tells of it
+                        continue
                     running[future] = waiting.pop(0)
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 broken = [future for future in done if isinstance(future.exception(), BrokenProcessPool)]
