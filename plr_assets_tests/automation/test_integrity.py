@@ -18,7 +18,7 @@ from plr_assets.platform.contract import Contract
 from plr_assets.platform.integrity import Integrity, check_integrity
 from plr_assets.platform.jobs import INTEGRITY
 from plr_assets.platform.results_db import database_path, read_table
-from plr_assets_tests.e2e.lab import NOT_FIGURES, TRIAL, Lab
+from plr_assets_tests.e2e.lab import NOT_FIGURES, Lab
 
 ONE = "simple__LOF__linear__XGBoost"
 
@@ -79,7 +79,7 @@ def test_rows_of_a_run_that_is_not_published_are_named(lab: Lab) -> None:
 @pytest.mark.slow
 def test_rows_of_an_older_run_that_stands_again_are_no_problem(lab: Lab) -> None:
     """A parameter is changed and changed back: the database holds what was published first, and rightly so."""
-    other = {**TRIAL["methods"], "outlier_detection": {"LOF": {"n_neighbors": 5}}}
+    other = {"classification": {"XGBoost": {"min_child_weight": 1.0, "n_estimators": 5}}}
     first = Contract("trial").latest("evaluation", ONE)
     lab.run(lab.study(methods=other), "asset=evaluation")
     newest = Contract("trial").latest("evaluation", ONE)
