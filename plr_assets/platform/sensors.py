@@ -138,7 +138,7 @@ class Lookout:
 
     def forget(self) -> None:
         """Look again in the next tick, though nothing changed."""
-        self.seen = ("", "")
+        self.seen = ("", "", 0)
 
     def _plan(self, instance: dg.DagsterInstance) -> Work:
         read_again()
