@@ -16,13 +16,13 @@ import pytest
 from plr_assets.errors import RecordingError
 from plr_assets.platform.processes import lives, this_process
 from plr_assets.processes import spread
-from plr_assets_tests.platform.workers import die_at_first
+from plr_assets_tests.platform.workers import die_at_first, die_of
 
 ORPHANS = """
 import os, pathlib, sys, time
 from plr_assets.platform.processes import lives, this_process
 from plr_assets.processes import spread
-from plr_assets_tests.platform.workers import die_at_first
+from plr_assets_tests.platform.workers import die_at_first, die_of
 
 def work(folder):
     (pathlib.Path(folder) / str(os.getpid())).touch()
@@ -65,16 +65,15 @@ def test_an_error_reaches_the_caller_as_it_is(n_jobs: int) -> None:
 
 
 def test_workers_that_somebody_kills_are_replaced(tmp_path: Path) -> None:
-    file = tmp_path / "times"
-    file.write_text("1")
-    assert spread(die_at_first, [(1, file), (2, file)], 2) == [1, 2]
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("1")
+    second.write_text("0")
+    assert spread(die_at_first, [(1, first), (2, second)], 2) == [1, 2]
 
 
-def test_workers_that_die_each_time_are_an_error(tmp_path: Path) -> None:
-    file = tmp_path / "times"
-    file.write_text("99")
+def test_workers_that_die_each_time_are_an_error() -> None:
     with pytest.raises(BrokenProcessPool):
-        spread(die_at_first, [(1, file), (2, file)], 2)
+        spread(die_of, [(1, "kill"), (2, "kill")], 2)
 
 
 def test_a_process_that_ended_does_not_live_though_nobody_waited_for_it() -> None:

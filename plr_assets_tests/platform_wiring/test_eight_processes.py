@@ -25,6 +25,7 @@ from plr_assets.platform.artifacts import Product, read_table, write_product
 from plr_assets.platform.contract import Contract, Draft
 from plr_assets.platform.scratch import scratch_folder
 from plr_assets.study import load_study
+from plr_assets_tests.platform.test_results_db import build
 
 pytestmark = pytest.mark.slow
 
@@ -87,10 +88,7 @@ def rebuild(_: int, stop: Path) -> None:
 def swap(size: int) -> None:
     """A database of `size` pipelines in the place of the one that is there."""
     pipelines = [f"simple__LOF__linear__{number}" for number in range(size)]
-    published = {pipeline: f"run of {pipeline}" for pipeline in pipelines}
-    results_db.build(
-        results_db.database_path(load_study(STUDY).data_dir), {}, study=STUDY, published=published, missing=()
-    )
+    build(results_db.database_path(load_study(STUDY).data_dir), *pipelines)
 
 
 def report(function: Callable[[int, Path], None], number: int, stop: Path, errors: Path) -> None:
