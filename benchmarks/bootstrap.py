@@ -52,7 +52,7 @@ def run() -> Iterator[Result]:
     for name, method in load_registry().methods["classification"].items():
         if method.implemented and name not in _ELSEWHERE:
             yield _compare(name)
-    results, cases = _pipeline("LogisticRegression", 0, STUDY_ITERATIONS)
+    results, cases = bootstrapped("LogisticRegression", 0, STUDY_ITERATIONS)
     yield _metrics(results)
     yield _stored(results, cases)
 
@@ -85,7 +85,7 @@ def _compare(name: str) -> Result:
 
 def _ours(name: str, pipeline: int) -> Predictions:
     """Everything that the asset does for one pipeline."""
-    results, cases = _pipeline(name, pipeline, ITERATIONS)
+    results, cases = bootstrapped(name, pipeline, ITERATIONS)
     _write(results, cases)
     return [row.to_numpy() for row in results["y_prob"]]
 
@@ -117,7 +117,7 @@ def _stored(results: pl.DataFrame, cases: pl.DataFrame) -> Result:
     return Result(f"stored bootstrap of {len(results)} iterations", megabytes, STORED_MB, "MB", peer)
 
 
-def _pipeline(name: str, pipeline: int, iterations: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def bootstrapped(name: str, pipeline: int, iterations: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     X, y = _cohort()
     ids = [f"R{number:03d}" for number in range(y.size)]
     owners = {"recording": ids, "subject": ids}

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -30,7 +31,8 @@ ONE_THREAD = (
 def spread(function: Callable[[Item], Result], items: Sequence[Item], n_jobs: int) -> list[Result]:
     """`function` of each item, in their order, in up to `n_jobs` processes; with one, or one item, in this process.
 
-    The first error is raised as it is and ends the rest. Raises ValueError if `n_jobs` is below 1.
+    The first error is raised as it is and ends the rest. Raises ValueError if `n_jobs` is below 1, BrokenProcessPool
+    if workers die (killed, out of memory) each time that it is tried.
 
     joblib is not used for this: its idle workers outlive a parent that was killed by minutes (300 s).
     """
@@ -39,11 +41,16 @@ def spread(function: Callable[[Item], Result], items: Sequence[Item], n_jobs: in
     processes = min(n_jobs, len(items))
     if processes < 2:
         return [function(item) for item in items]
-    pool = start_pool(processes)
-    try:
-        return list(pool.map(function, items))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    for last in (False, False, True):  # one that was killed by somebody else's doing passes
+        pool = start_pool(processes)
+        try:
+            return list(pool.map(function, items))
+        except BrokenProcessPool:
+            if last:
+                raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    raise AssertionError("the last try returns or raises")
 
 
 def start_pool(processes: int) -> ProcessPoolExecutor:

@@ -79,6 +79,18 @@ def test_text_that_is_no_key_of_the_stage_is_refused(text: str) -> None:
 # -- grids ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_study_has_one_grid_until_it_or_the_registry_changes() -> None:
+    """Every partition that is planned asks for the grid: listing its keys each time took a third of a plan."""
+    study = load_study("demo")
+    first = grid_of(study)
+    assert grid_of(study) is first
+    other = study.model_copy(update={"grids": study.grids[:1], "labels": None})
+    assert grid_of(other).pipelines == ()
+    assert grid_of(study).pipelines == first.pipelines
+    load_registry.cache_clear()
+    assert grid_of(study).registry is load_registry()
+
+
 def test_demo_ranks_eighteen_pipelines() -> None:
     grid = grid_of(load_study("demo"))
     assert len(grid.pipelines) == 3 * 2 * 1 * 3

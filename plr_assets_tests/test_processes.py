@@ -8,16 +8,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
 from plr_assets.errors import RecordingError
+from plr_assets.platform.processes import lives, this_process
 from plr_assets.processes import spread
+from plr_assets_tests.platform.workers import die_at_first, die_of
 
 ORPHANS = """
 import os, pathlib, sys, time
+from plr_assets.platform.processes import lives, this_process
 from plr_assets.processes import spread
+from plr_assets_tests.platform.workers import die_at_first, die_of
 
 def work(folder):
     (pathlib.Path(folder) / str(os.getpid())).touch()
@@ -57,6 +62,30 @@ def test_workers_are_other_processes_with_one_thread() -> None:
 def test_an_error_reaches_the_caller_as_it_is(n_jobs: int) -> None:
     with pytest.raises(RecordingError, match="R3: it cannot be used"):
         spread(refuse, range(5), n_jobs)
+
+
+def test_workers_that_somebody_kills_are_replaced(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("1")
+    second.write_text("0")
+    assert spread(die_at_first, [(1, first), (2, second)], 2) == [1, 2]
+
+
+def test_workers_that_die_each_time_are_an_error() -> None:
+    with pytest.raises(BrokenProcessPool):
+        spread(die_of, [(1, "kill"), (2, "kill")], 2)
+
+
+def test_a_process_that_ended_does_not_live_though_nobody_waited_for_it() -> None:
+    """Where a container has no init, it stays in the table of processes for ever."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        name = f"{this_process().partition(':')[0]}:{process.pid}:{fields[19]}"
+        assert lives(name)
+        process.send_signal(signal.SIGKILL)
+        assert within_a_minute(lambda: not is_alive(process.pid))
+        assert Path(f"/proc/{process.pid}").exists(), "nobody waited for it"
+        assert not lives(name)
 
 
 def test_no_process_at_all_is_refused() -> None:

@@ -137,6 +137,8 @@ def compute_key(work: Work) -> Done:
     started = time.perf_counter()
     with telling(work.progress):
         product = complete(work.task) if work.task.adopted is not None else work.task.asset.compute(work.task)
+        if work.folder.exists():  # what a worker wrote that was killed at this key
+            shutil.rmtree(work.folder)
         work.folder.mkdir(parents=True)
         # inside, because what writes a folder may be what takes long: weights are trained there
         artifacts = write_product(product, work.task.asset.tables, work.folder)

@@ -52,15 +52,12 @@ def check_integrity(study: Study, contract: Contract) -> Integrity:
     """Look at everything that is published of `study`. Writes nothing."""
     counts: Counter[str] = Counter(partitions=0, artifacts=0, rows=0)
     problems: list[Problem] = []
-    current: dict[str, PublishedRun] = {}
     for asset, key in contract.places():
         counts["partitions"] += 1
         newest = contract.latest(asset, key)
-        if newest is not None and asset == "evaluation":
-            current[key] = newest
         for run in contract.runs(asset, key):
             problems.extend(_damaged(run, contract, counts, newest=run is newest))
-    problems.extend(_database(study, current, contract, counts))
+    problems.extend(_database(study, contract, counts))
     problems.extend(_orphans(contract))
     return Integrity(dict(counts), tuple(problems))
 
@@ -76,10 +73,11 @@ def _damaged(run: PublishedRun, contract: Contract, counts: Counter[str], *, new
             yield Problem(f"{place}, {name} (run {run.run_id})", error.problem, remedy)
 
 
-def _database(
-    study: Study, current: Mapping[str, PublishedRun], contract: Contract, counts: Counter[str]
-) -> Iterator[Problem]:
-    """Every row names a pipeline, every such pipeline a run, and that run is published and the newest."""
+def _database(study: Study, contract: Contract, counts: Counter[str]) -> Iterator[Problem]:
+    """Every row names a pipeline, every such pipeline a run, and that run is published and was not superseded since.
+
+    Since the database was built: after a parameter was changed and changed back, an older run stands again.
+    """
     path = results_db.database_path(study.data_dir)
     if not path.is_file():
         return
@@ -96,19 +94,17 @@ def _database(
         counts["rows"] += sum(rows.values())
         for pipeline in sorted(set(rows) - set(told)):
             yield Problem(f"{path.name}: {table}", f"{rows[pipeline]} row(s) of {pipeline} come from no run.", rebuild)
+    database = contract.latest("results_database", "results_database")
     for pipeline, run_id in told.items():
-        newest = current.get(pipeline)
-        if newest is None:
-            yield Problem(f"{path.name}: {pipeline}", f"its run {run_id} is not published.", rebuild)
-        elif newest.run_id != run_id and newest.digest != _digest(contract, run_id):
+        own, newest = contract.published(run_id), contract.latest("evaluation", pipeline)
+        if own is None:
+            yield Problem(f"{path.name}: {pipeline}", f"its rows are of run {run_id}, which is not published.", rebuild)
+        elif newest is None or newest.digest == own.digest:
+            continue
+        elif database is None or newest.end_time > database.end_time:
             yield Problem(f"{path.name}: {pipeline}", f"its rows are of run {run_id}, which was superseded.", rebuild)
     if results_db.content_digest(path) is None:
         yield Problem(path.name, "it is of another version, or damaged.", rebuild)
-
-
-def _digest(contract: Contract, run_id: str) -> str | None:
-    run = contract.published(run_id)
-    return None if run is None else run.digest
 
 
 def _orphans(contract: Contract) -> Iterator[Problem]:

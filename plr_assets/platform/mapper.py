@@ -20,6 +20,9 @@ from plr_assets.processes import start_pool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# A key that kills its worker does so each time; one that was hit by what somebody else did (another program that took
+# the memory, an operator) passes.
+_TRIES_ALONE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class ProcessMapper:
     """Over a pool of processes that is started at first use and kept until `close`.
 
     A worker that dies (out of memory, killed) breaks a whole pool. The items that were in flight are then run alone,
-    each in a pool of its own, so that only the one that kills its worker is failed.
+    each in a pool of its own, so that only one that kills its worker each time is failed.
     """
 
     def __init__(self, processes: int | None = None) -> None:
@@ -84,7 +87,10 @@ class ProcessMapper:
                     try:
                         future = self._started().submit(_call, function, waiting[0])
                     except BrokenProcessPool:  # it broke while the caller was busy with an outcome
-                        break
+                        if running:
+                            break
+                        self.close()  # or while nothing ran: no future tells of it
+                        continue
                     running[future] = waiting.pop(0)
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 broken = [future for future in done if isinstance(future.exception(), BrokenProcessPool)]
@@ -144,15 +150,16 @@ def _result(future: Future[Result | Failed]) -> Result | Failed:
 
 
 def _alone(function: Callable[[Item], Result], item: Item) -> Result | Failed:
-    with start_pool(1) as pool:
-        future = pool.submit(_call, function, item)
-        if isinstance(future.exception(), BrokenProcessPool):
-            return Failed(
-                "the worker process died while computing this key, alone as well (killed, or out of memory). "
-                "Look at the machine's memory, or run it with PLR_WORKERS=serial.",
-                "",
-            )
-        return _result(future)
+    for _ in range(_TRIES_ALONE):
+        with start_pool(1) as pool:
+            future = pool.submit(_call, function, item)
+            if not isinstance(future.exception(), BrokenProcessPool):
+                return _result(future)
+    return Failed(
+        f"the worker process died while computing this key, {_TRIES_ALONE} times alone as well (killed, or out of "
+        "memory). Look at the machine's memory, or run it with PLR_WORKERS=serial.",
+        "",
+    )
 
 
 def _call(function: Callable[[Item], Result], item: Item) -> Result | Failed:

@@ -32,8 +32,10 @@ def _started(pid: int) -> str:
     """When the process started, in clock ticks since boot; empty if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:  # noqa: PTH123 - no path of the project
-            # the name, in brackets, may hold blanks; the 20th field after it is the start
-            return file.read().rpartition(")")[2].split()[19]
+            # the name, in brackets, may hold blanks; the first field after it is the state, the 20th the start
+            fields = file.read().rpartition(")")[2].split()
+            # ended, and nobody waited for it: where a container has no init, it stays for ever
+            return "" if fields[0] in "ZX" else fields[19]
     except (FileNotFoundError, ProcessLookupError):
         return "" if not _exists_without_proc(pid) else "unknown"
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RETRIES_TAG  # documented as dagster/max_retries, without a public name
 
 import plr_assets
 from plr_assets.errors import PlrError
@@ -24,6 +25,7 @@ from plr_assets.platform import automation
 from plr_assets.platform.adopting import adoptable
 from plr_assets.platform.alerts import failure_of, send
 from plr_assets.platform.assets import asset_key
+from plr_assets.platform.attempts import WORK_TAG, attempts_at
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.digests import digest_json
 from plr_assets.platform.fingerprints import read_again
@@ -134,6 +136,10 @@ class Lookout:
             numbers += [one.storage_id for one in instance.fetch_observations(asset_key(name, asset), limit=1).records]
         return max(numbers, default=0)
 
+    def forget(self) -> None:
+        """Look again in the next tick, though nothing changed."""
+        self.seen = ("", "", 0)
+
     def _plan(self, instance: dg.DagsterInstance) -> Work:
         read_again()
         self.study = self.reread()
@@ -214,11 +220,22 @@ def _follow(
         if not work.wanted:
             return dg.SkipReason(f"everything is up to date{held}")
         context.log.info(f"{work.partitions} partition(s) are out of date, at most{held}")
+        before = attempts_at(context.instance, {STUDY_TAG: study.name}, work.name)
+        wait = before.wait_s(time.time())
+        if wait is None:
+            killed = f", and {before.killed} time(s) its process was killed" if before.killed else ""
+            return dg.SkipReason(
+                f"this very work was asked for before{killed}; it waits for a change, or for `plr run`"
+            )
+        if wait > 0:
+            lookout.forget()
+            return dg.SkipReason(f"its process was killed {before.killed} times; asked for again in {wait:.0f} s")
         return dg.RunRequest(
-            # the same work is asked for once, however it ended: there is no endless loop
-            run_key=f"{study.name}-{work.name}",
+            # the same work is asked for once, unless its process was killed: there is no endless loop
+            run_key=f"{study.name}-{work.name}-{before.key}",
             run_config={"ops": {COMPUTE: {"config": {"retry_failed": False}}}},
-            tags={STUDY_TAG: study.name, ASKED_TAG: str(work.partitions)},
+            # repeated here only: Dagster would launch the run again while we ask for what it left
+            tags={STUDY_TAG: study.name, WORK_TAG: work.name, ASKED_TAG: str(work.partitions), MAX_RETRIES_TAG: "0"},
         )
 
     return follow

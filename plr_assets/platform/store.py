@@ -7,6 +7,7 @@ on this machine, and what is left of runs that a process did not end. Does not b
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import re
@@ -93,9 +94,14 @@ class Store:
         from mlflow import MlflowClient
 
         parsed = urlparse(self.tracking_uri)
-        if parsed.scheme == "sqlite":
-            Path(parsed.path[1:]).parent.mkdir(parents=True, exist_ok=True)
-        return MlflowClient(tracking_uri=self.tracking_uri)
+        if parsed.scheme != "sqlite":
+            return MlflowClient(tracking_uri=self.tracking_uri)
+        path = Path(parsed.path[1:])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The first client creates the tables, migration by migration; a second one in their midst fails.
+        with path.with_name(f".{path.name}.creating").open("w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return MlflowClient(tracking_uri=self.tracking_uri)
 
     def close(self) -> None:
         """Remove what was downloaded."""

@@ -17,8 +17,8 @@ from plr_assets.platform.assets import asset_key
 from plr_assets.platform.contract import Contract
 from plr_assets.platform.integrity import Integrity, check_integrity
 from plr_assets.platform.jobs import INTEGRITY
-from plr_assets.platform.results_db import database_path
-from plr_assets_tests.e2e.lab import Lab
+from plr_assets.platform.results_db import database_path, read_table
+from plr_assets_tests.e2e.lab import NOT_FIGURES, Lab
 
 ONE = "simple__LOF__linear__XGBoost"
 
@@ -74,6 +74,24 @@ def test_rows_of_a_run_that_is_not_published_are_named(lab: Lab) -> None:
         connection.execute("UPDATE provenance SET mlflow_run_id = 'somebody' WHERE pipeline = ?", [ONE])
     (problem,) = check(lab).problems
     assert "its rows are of run somebody" in str(problem)
+
+
+@pytest.mark.slow
+def test_rows_of_an_older_run_that_stands_again_are_no_problem(lab: Lab) -> None:
+    """A parameter is changed and changed back: the database holds what was published first, and rightly so."""
+    other = {"classification": {"XGBoost": {"min_child_weight": 1.0, "n_estimators": 5}}}
+    first = Contract("trial").latest("evaluation", ONE)
+    lab.run(lab.study(methods=other), "asset=evaluation")
+    newest = Contract("trial").latest("evaluation", ONE)
+    assert newest is not None
+    assert first is not None
+    assert newest.digest != first.digest
+    assert f"its rows are of run {first.run_id}, which was superseded" in "\n".join(check(lab).lines)
+    lab.run(lab.study(methods=other), "asset=results_database")
+    assert check(lab).problems == ()
+    lab.run(only=NOT_FIGURES)
+    assert check(lab).problems == ()
+    assert first.run_id in set(read_table(database_path(lab.folder), "provenance")["mlflow_run_id"])
 
 
 # -- retries ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A key's progress is heard while its folders are written, too: weights are trained there."""
+"""A key's folder: its progress is heard while it is written, and what a killed worker left in it is gone."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def test_what_is_said_while_a_folder_is_written_reaches_the_parent(tmp_path: Pat
     assert heard == ["epoch 3 of 20"]
     assert set(done.artifacts) == {"weights"}
     assert not work.progress.exists()
+
+
+def test_a_key_is_computed_again_where_a_killed_worker_left_a_part_of_its_folder(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        (folder / "weights.txt").write_text("1", encoding="utf-8")
+
+    asset = SimpleNamespace(compute=lambda _: Product(folders={"weights": write}), tables={})
+    task: Any = SimpleNamespace(asset=asset, adopted=None)
+    work = Work(task, tmp_path / "0")
+    (work.folder / "weights").mkdir(parents=True)
+    (work.folder / "weights" / "left.txt").write_text("half", encoding="utf-8")
+    assert set(compute_key(work).artifacts) == {"weights"}
+    assert [path.name for path in (work.folder / "weights").iterdir()] == ["weights.txt"]

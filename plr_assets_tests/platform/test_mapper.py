@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
@@ -87,10 +89,45 @@ def test_a_worker_that_dies_fails_its_own_item_only(cause: str) -> None:
     assert all("died" in found[item] for item in died)
 
 
+def test_a_key_whose_worker_somebody_kills_twice_is_computed(tmp_path: Path) -> None:
+    """In the pool, and once more alone: not what the key does, so it would be failed for nothing."""
+    file = tmp_path / "times"
+    file.write_text("2")
+    with ProcessMapper(1) as mapper:
+        assert results(mapper.map(workers.die_at_first, [(7, file)])) == {(7, file): 7}
+
+
 def test_a_pool_that_broke_is_replaced_for_the_next_range() -> None:
     with ProcessMapper(1) as mapper:
         results(mapper.map(workers.die_of, [(0, "exit")]))
         assert results(mapper.map(workers.die_of, [(1, ""), (2, "")])) == {(1, ""): 1, (2, ""): 2}
+
+
+def test_a_worker_that_dies_between_two_ranges_is_replaced() -> None:
+    def give_up(*_: Any) -> None:
+        raise TimeoutError("the second range does not end")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    with ProcessMapper(2) as mapper:
+        results(mapper.map(workers.square, range(4)))
+        assert mapper._pool is not None
+        idle = list((mapper._pool._processes or {}).values())
+        for worker in idle:
+            worker.kill()
+        for worker in idle:
+            worker.join()
+        noticed = False
+        while not noticed:  # by the pool's own thread
+            try:
+                mapper._pool.submit(workers.square, 1).result()
+            except BrokenProcessPool:
+                noticed = True
+        signal.alarm(60)
+        try:
+            assert results(mapper.map(workers.square, range(4))) == {n: n * n for n in range(4)}
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
 
 
 def test_a_worker_that_dies_while_the_parent_publishes_fails_its_own_item_only(tmp_path: Path) -> None:
