@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +218,13 @@ def _alias(alias: ast.alias) -> str:
 
 @cache
 def source_path(name: str) -> Path | None:
-    """Where the module of this name lies, without importing what is above it (torch, for one)."""
+    """Where the module of this name lies, without importing what is above it (torch, for one).
+
+    An asset may be declared in another package than this; then that package is imported.
+    """
+    if name.partition(".")[0] != _PACKAGE:
+        found = find_spec(name)
+        return Path(found.origin) if found is not None and found.origin is not None else None
     path = Path(plr_assets.__file__).parent.joinpath(*name.split(".")[1:])
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
         if candidate.is_file():

@@ -272,6 +272,18 @@ def test_modules_of_assets_do_nothing_on_import_that_names_could_not_be_followed
         assert rest == [], file.name
 
 
+def test_an_asset_may_be_declared_outside_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bench's, or a lab's own."""
+    file = tmp_path / "own_assets.py"
+    file.write_text(DECLARED.replace("plr_assets.defs.added_parts", "plr_assets.recordings.gaps"))
+    monkeypatch.syspath_prepend(tmp_path)
+    before = code("own_assets:first"), code("own_assets:second")
+    file.write_text(file.read_text().replace("LIMIT = 1", "LIMIT = 2"))
+    _forget()
+    assert code("own_assets:first") != before[0]
+    assert code("own_assets:second") == before[1]
+
+
 def test_a_function_that_cannot_be_followed_is_an_error() -> None:
     with pytest.raises(ValueError, match="nowhere"):
         code(f"{DETECTORS}:nowhere")
