@@ -172,7 +172,8 @@ def _sections(task: Task, best: pl.DataFrame | None) -> Iterator[Section]:
     """Chapters of figures. Of single pipelines and pairs the best are shown, where there are many."""
     from plr_assets.reporting.page import Section
 
-    yield Section("The study", [picture for asset in _STUDY_FIGURES for picture in _pictures(task, asset, [WHOLE])])
+    of_study = [picture for asset in _STUDY_FIGURES for picture in _pictures(task, asset, [WHOLE])]
+    yield Section("The study", sorted(of_study, key=_place))
     order = (
         [PipelineKey.parse(name, AXES) for name in best.sort("oracle", maintain_order=True)["pipeline"]]
         if best is not None
@@ -196,6 +197,13 @@ def _sections(task: Task, best: pl.DataFrame | None) -> Iterator[Section]:
             else ""
         )
         yield Section(title, list(_pictures(task, asset, shown)), note)
+
+
+def _place(picture: Picture) -> int:
+    """Figures of a study stand in the order of `configs/figures.yaml`, whichever asset draws them."""
+    from plr_assets.figures.style import load_figures_config
+
+    return list(load_figures_config().figures).index(picture.name.partition("-")[2].partition("__")[0])
 
 
 def _pictures(task: Task, asset: StageAsset, keys: Sequence[PipelineKey]) -> Iterator[Picture]:

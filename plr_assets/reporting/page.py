@@ -116,7 +116,7 @@ def _template() -> Template:
 _STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --muted: #5c5c5c; --line: #d9d9d9; --model: #0072b2; --warn: #b2182b; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 0 1rem 3rem; max-width: 66rem; color: var(--ink); background: #fff;
+body { margin: 0 auto; padding: 0 1rem 3rem; max-width: 72rem; color: var(--ink); background: #fff;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 header { padding-top: 1.5rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
