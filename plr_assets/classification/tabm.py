@@ -49,6 +49,20 @@ class _Sample(NamedTuple):
     encoding: Encoding
 
 
+class _Distinct(NamedTuple):
+    """Rows without repeats: X (m, p), y (m,), and where each of the n given rows is among them. Their order follows
+    from their values, so that a sample has one spelling."""
+
+    X: Features
+    y: Classes
+    place: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, X: Features, y: Classes) -> Self:
+        rows, place = np.unique(np.column_stack([X, y]), axis=0, return_inverse=True)
+        return cls(rows[:, :-1], rows[:, -1].astype(np.int64), place.ravel())
+
+
 @dataclass(eq=False, kw_only=True)
 class TabM(Classifier):
     """k copies of an MLP that share all but their input scales and outputs; their probabilities are averaged.
@@ -76,7 +90,7 @@ class TabM(Classifier):
     network_: Any = field(init=False, metadata=IN_ITS_OWN_FILE)
 
     def _fit(self, X: Features, y: Classes, sample_weight: Weights | None) -> None:
-        sample = self._sample(X, y, np.ones(len(y)) if sample_weight is None else sample_weight)
+        sample = self._sample(_Distinct.of(X, y), np.ones(len(y)) if sample_weight is None else sample_weight)
         sizes = self._sizes(X.shape[1])
         with reproducible(self.random_state):
             values = self._train(sizes, [sample], [self.random_state])
@@ -99,14 +113,10 @@ class TabM(Classifier):
     ) -> Iterator[NDArray[np.float64]]:
         """See `Classifier.out_of_bag`: the replicates are trained several at a time."""
         require_resamples_of(X, y, resamples, seeds)
-        sizes = self._sizes(X.shape[1])
+        sizes, distinct = self._sizes(X.shape[1]), _Distinct.of(X, y)
         for start in range(0, len(seeds), AT_ONCE):
             together = range(start, min(start + AT_ONCE, len(seeds)))
-            drawn = [np.flatnonzero(resamples.counts[i]) for i in together]
-            samples = [
-                self._sample(X[rows], y[rows], resamples.counts[i][rows].astype(np.float64))
-                for i, rows in zip(together, drawn, strict=True)
-            ]
+            samples = [self._sample(distinct, resamples.counts[i].astype(np.float64)) for i in together]
             with reproducible(0):
                 values = self._train(sizes, samples, [seeds[i] for i in together])
                 left_out = [X[resamples.test(i)] for i in together]
@@ -134,15 +144,14 @@ class TabM(Classifier):
         self._require("dropout", 0 <= self.dropout < 1, "must be at least 0 and below 1")
         return Sizes(features, 2 + self.n_bins, self.d_embedding, self.d_block, self.n_blocks, self.k)
 
-    def _sample(self, X: Features, y: Classes, weights: Weights) -> _Sample:
-        """Equal rows of one class become one. Their order follows from their values, so a sample has one spelling."""
-        if set(np.unique(y)) != {0, 1}:
-            raise ValueError(f"y has to hold the classes 0 and 1, it holds {np.unique(y).tolist()}")
-        rows, place = np.unique(np.column_stack([X, y]), axis=0, return_inverse=True)
-        summed = np.bincount(place.ravel(), weights=weights, minlength=len(rows)).astype(np.float64)
-        return _Sample(
-            rows[:, :-1], rows[:, -1].astype(np.int64), summed, Encoding.of(rows[:, :-1], summed, self.n_bins)
-        )
+    def _sample(self, distinct: _Distinct, weights: Weights) -> _Sample:
+        """The rows that have a weight; equal ones of one class add theirs up."""
+        summed = np.bincount(distinct.place, weights=weights, minlength=len(distinct.y)).astype(np.float64)
+        there = summed > 0
+        X, y, summed = distinct.X[there], distinct.y[there], summed[there]
+        if (found := sorted(set(y.tolist()))) != [0, 1]:
+            raise ValueError(f"y has to hold the classes 0 and 1, it holds {found}")
+        return _Sample(X, y, summed, Encoding.of(X, summed, self.n_bins))
 
     def _train(self, sizes: Sizes, samples: Sequence[_Sample], seeds: Sequence[int]) -> torch.Tensor:
         """(R, parameters)."""

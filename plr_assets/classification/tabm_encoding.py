@@ -53,13 +53,16 @@ class Encoding:
         values = self.standardise(X).T
         encoded = np.zeros((*values.shape, 2 + n_bins), dtype=np.float32)
         encoded[..., 0], encoded[..., 1] = values, 1
-        for feature, edges in enumerate(self.edges):
-            inside = (values[feature][:, None] - edges[:-1]) / np.diff(edges)
-            lowest, highest = np.zeros(len(edges) - 1), np.ones(len(edges) - 1)
-            lowest[0], highest[-1] = -np.inf, np.inf
-            inside = np.clip(inside, lowest, highest)
-            encoded[feature, :, 2 : 1 + len(edges) - 1] = inside[:, :-1]
-            encoded[feature, :, -1] = inside[:, -1]
+        lengths = np.array([len(edges) for edges in self.edges])
+        for length in np.unique(lengths):  # mostly one: features of many values have all their bins
+            alike = np.flatnonzero(lengths == length)
+            edges = np.stack([self.edges[feature] for feature in alike])[:, None]
+            inside = values[alike, :, None] - edges[..., :-1]
+            inside /= np.diff(edges)
+            np.maximum(inside[..., 1:], 0.0, out=inside[..., 1:])
+            np.minimum(inside[..., :-1], 1.0, out=inside[..., :-1])
+            encoded[alike, :, 2:length] = inside[..., :-1]
+            encoded[alike, :, -1] = inside[..., -1]
         return encoded
 
 
@@ -70,7 +73,8 @@ def _edges(column: Rows, weights: Rows, n_bins: int) -> Rows:
     # The shares are k / n_bins of the whole; the last is the largest value, whatever the sum was rounded to.
     wanted = np.arange(n_bins + 1) / n_bins * below[-1]
     places = np.minimum(np.searchsorted(below, wanted, side="left"), len(order) - 1)
-    edges = np.unique(column[order[places]])
+    rising = column[order[places]]
+    edges: Rows = rising[np.append(True, np.diff(rising) > 0)]
     return edges if edges.size > 1 else edges[0] + np.array([-0.5, 0.5])
 
 
