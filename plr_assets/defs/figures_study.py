@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from plr_assets.defs.costs import pipeline_costs
 from plr_assets.defs.figure_parts import configuration, labelled, products, texts
-from plr_assets.defs.results import (
-    essential_metrics,
-    imputation_comparisons,
-    imputation_metrics,
-    outlier_metrics,
-    reliability,
-)
+from plr_assets.defs.results import essential_metrics, reliability
+from plr_assets.defs.results_of_signals import imputation_comparisons, imputation_metrics, outlier_metrics
 from plr_assets.defs.stages import FIGURES
 from plr_assets.defs.validation import confounders
 from plr_assets.errors import DataError

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from plr_assets.defs.comparisons import pipeline_comparisons
 from plr_assets.defs.figure_parts import labelled, texts
-from plr_assets.defs.results import essential_metrics, imputation_metrics, outlier_metrics
+from plr_assets.defs.results import essential_metrics
+from plr_assets.defs.results_of_signals import imputation_metrics, outlier_metrics
 from plr_assets.defs.stages import FIGURES
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.leaderboard import ranked

@@ -7,10 +7,10 @@ Belongs here: the declaration, and what is read for it. Does not belong here: HT
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plr_assets.defs.comparisons import pipeline_comparisons
 from plr_assets.defs.data_import import recordings
 from plr_assets.defs.evaluation import evaluation
 from plr_assets.defs.featurization import feature_catalog
@@ -18,7 +18,7 @@ from plr_assets.defs.figure_parts import APPLIED, named, texts
 from plr_assets.defs.figures import detection_figures, pipeline_figures, recording_figures, signal_figures
 from plr_assets.defs.figures_ranking import ranking_figures
 from plr_assets.defs.figures_study import cost_figures, method_figures, study_figures, validation_figures
-from plr_assets.defs.results import essential_metrics, imputation_metrics, outlier_metrics, reliability
+from plr_assets.defs.results import STUDY_TABLES
 from plr_assets.defs.stages import FIGURES
 from plr_assets.grid import PipelineKey
 from plr_assets.platform.artifacts import ArtifactRef, Product, folder_path
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Pages of single pipelines and pairs in the report: the best; a file of all 440 would be 100 MB.
 PAGES = 12
-CHECKED = (recordings, outlier_metrics, imputation_metrics, reliability, pipeline_comparisons)
+CHECKED = (recordings, *(asset for asset in STUDY_TABLES if asset.checks))
 _STUDY_FIGURES = (ranking_figures, study_figures, validation_figures, method_figures, cost_figures)
 
 
@@ -54,7 +54,6 @@ def _drawn(asset: StageAsset) -> Reads:
             for table in asset.tables
             if (asset.name, table) != ("recordings", "recordings")
         ),
-        reads(essential_metrics, required=False),
         *(_drawn(asset) for asset in (*_STUDY_FIGURES, recording_figures, detection_figures, signal_figures)),
         _drawn(feature_catalog),
         _drawn(pipeline_figures),
@@ -244,9 +243,24 @@ def _checks(task: Task) -> Iterator[CheckLine]:
 
     for asset in CHECKED:
         if all(task.inputs.get((asset.name, table)) for table in asset.tables):
-            for check in asset.checks:
-                found = check.judge(task.study, lambda table, of=asset.name: task.table(of, table))  # type: ignore[misc]
+            # a report is of what is published now: what was there before does not change it
+            for check in (check for check in asset.checks if not check.over_time):
+                found = check.judge(task.study, _Read(task, asset.name))
                 yield CheckLine(asset.name, check.description, found.passed, check.blocking, found.reason)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The tables of an asset that the report reads."""
+
+    task: Task
+    asset: str
+
+    def __call__(self, name: str, /) -> pl.DataFrame:
+        return self.task.table(self.asset, name)
+
+    def before(self, name: str, /) -> None:
+        raise ValueError(f"the report reads no earlier {self.asset} {name}")
 
 
 def _missing(task: Task) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What is asked of the study's tables: the judges of their checks.
+"""What is asked of the study's tables: their checks, and the judges of those.
 
 Belongs here: from tables to a verdict, in words. Does not belong here: the tables (`results`, `comparisons`), or an
 estimate (stage packages). A verdict is no part of what is published.
@@ -6,11 +6,11 @@ estimate (stage packages). A verdict is no part of what is published.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from plr_assets.grid import grid_of
-from plr_assets.platform.stages import Verdict
+from plr_assets.platform.stages import Check, Tables, Verdict
 from plr_assets.study import Study
 
 if TYPE_CHECKING:
@@ -32,6 +32,120 @@ def of_all_pipelines(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame
         return Verdict(not missing, reason, {"pipelines": float(len(there)), "missing": float(len(missing))})
 
     return judge
+
+
+def intervals_hold(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]:
+    """The judge of a check that every interval in the table `name` (`<x>_ci_lower`, `<x>_ci_upper`) holds its value."""
+
+    def judge(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+        import polars as pl
+
+        frame = table(name)
+        values = [column.removesuffix("_ci_lower") for column in frame.columns if column.endswith("_ci_lower")]
+        # an end that is missing has a reason elsewhere, and is no contradiction
+        wrong = {
+            value: frame.filter(~pl.col(value).is_between(f"{value}_ci_lower", f"{value}_ci_upper"))["pipeline"]
+            for value in values
+        }
+        found = [f"{value} of {_some(of.unique(maintain_order=True))}" for value, of in wrong.items() if len(of)]
+        reason = (
+            f"{'; '.join(found)}: the interval does not hold the value."
+            if found
+            else f"Every interval holds its value ({len(values)} kinds, {frame.height} rows)."
+        )
+        return Verdict(not found, reason, {f"{value} outside": float(len(of)) for value, of in wrong.items()})
+
+    return judge
+
+
+def judged_alike(name: str, n: str | None) -> Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]:
+    """The judge of a check that all pipelines in the table `name` were judged on as many recordings: the sum of `n`, or
+    rows where that is none."""
+
+    def judge(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+        import polars as pl
+
+        counted = table(name).group_by("pipeline", maintain_order=True).agg(pl.len() if n is None else pl.col(n).sum())
+        column = counted.columns[1]
+        usual = int(counted[column].mode().sort()[-1])
+        other = counted.filter(pl.col(column) != usual)
+        reason = (
+            f"{_some(other['pipeline'])}: not judged on {usual} recordings, as the others are."
+            if other.height
+            else f"All {counted.height} pipelines are judged on {usual} recordings."
+        )
+        return Verdict(not other.height, reason, {"pipelines": float(counted.height), "other": float(other.height)})
+
+    return judge
+
+
+def curves_rise(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+    """Of `roc_curves`: from (0, 0) to (1, 1), and neither rate ever falls."""
+    import polars as pl
+
+    rates = pl.col("false_positive_rate"), pl.col("true_positive_rate")
+    ends = [end for rate in rates for end in (rate.first() == 0, rate.last() == 1)]
+    rising = [(rate.diff().min() >= 0).fill_null(value=True) for rate in rates]
+    curves = table("roc_curves").sort("pipeline", "point").group_by("pipeline", maintain_order=True)
+    good = curves.agg(good=pl.all_horizontal(*ends, *rising))
+    wrong = good.filter(~pl.col("good"))["pipeline"]
+    reason = (
+        f"{_some(wrong)}: the curve does not rise from (0, 0) to (1, 1)."
+        if len(wrong)
+        else f"All {good.height} curves rise from (0, 0) to (1, 1)."
+    )
+    return Verdict(not len(wrong), reason, {"curves": float(good.height), "wrong": float(len(wrong))})
+
+
+def not_drifted(
+    name: str, key: Sequence[str], value: str, ends: tuple[str, str], **only: str
+) -> Callable[[Study, Tables], Verdict]:
+    """The judge of a check over time: no `value` in the table `name` lies outside the interval that it had before.
+
+    key    columns that say what a row is of. only: column = value of the rows that are looked at.
+    A change of data or methods moves results, and may; this says of which.
+    """
+
+    def judge(_study: Study, table: Tables) -> Verdict:
+        import polars as pl
+
+        earlier = table.before(name)
+        if earlier is None:
+            return Verdict(passed=True, reason="There is no earlier publication to compare with.")
+        both = table(name).filter(**only).join(earlier.filter(**only), on=list(key), suffix="_before")
+        lower, upper = (pl.col(f"{end}_before") for end in ends)
+        moved = both.filter(~pl.col(value).is_between(lower, upper))
+        named = moved.select(pl.concat_str(key, separator="__")).to_series()
+        reason = (
+            f"{_some(named)}: outside the 95 % interval of the publication before ({len(named)} of {both.height})."
+            if moved.height
+            else f"All {both.height} values lie in their 95 % intervals of the publication before."
+        )
+        return Verdict(not moved.height, reason, {"compared": float(both.height), "moved": float(moved.height)})
+
+    return judge
+
+
+def _some(names: pl.Series, most: int = 5) -> str:
+    """The first names, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names.head(most)) + (f" and {rest} more" if rest > 0 else "")
+
+
+def every_pipeline(name: str) -> Check:
+    """The check that all pipelines are in the table `name`."""
+    what = "Every pipeline of the study has rows; those that have none are named."
+    return Check("every_pipeline", what, of_all_pipelines(name), blocking=False)
+
+
+def intervals(name: str) -> Check:
+    """The check of the intervals in the table `name`."""
+    return Check("intervals_hold", "Every 95 % interval holds the value that it is of.", intervals_hold(name))
+
+
+def alike(name: str, n: str | None) -> Check:
+    """The check of the number of recordings in the table `name`."""
+    return Check("judged_alike", "All pipelines are judged on as many recordings.", judged_alike(name, n))
 
 
 def better_than_random(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:

@@ -7,22 +7,49 @@ stopping what comes after (Dagster stops the rest of its run, `runner` that of `
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from plr_assets.errors import ContractError
 from plr_assets.platform.artifacts import read_table
 from plr_assets.platform.contract import Contract, PublishedRun
 from plr_assets.platform.events import shown
 from plr_assets.platform.stages import StageAsset, Verdict
 from plr_assets.study import Study
 
+if TYPE_CHECKING:
+    import polars as pl
+
 
 def verdicts(asset: StageAsset, study: Study, run: PublishedRun, contract: Contract) -> dict[str, Verdict]:
     """Check -> what it says of the published `run`. Raises ContractError where a table cannot be read."""
-    return {
-        check.name: check.judge(study, lambda name: read_table(contract.ref(run, name), asset.tables[name]))
-        for check in asset.checks
-    }
+    tables = PublishedTables(asset, run, contract)
+    return {check.name: check.judge(study, tables) for check in asset.checks}
+
+
+@dataclass(frozen=True)
+class PublishedTables:
+    """The tables of one run of an asset, and of the run before it (see `stages.Tables`)."""
+
+    asset: StageAsset
+    run: PublishedRun
+    contract: Contract
+
+    def __call__(self, name: str, /) -> pl.DataFrame:
+        return self._read(self.run, name)
+
+    def before(self, name: str, /) -> pl.DataFrame | None:
+        runs = self.contract.runs(self.run.asset, self.run.key)
+        earlier = [run for run in runs if run.end_time < self.run.end_time and run.digest != self.run.digest]
+        try:
+            return self._read(earlier[-1], name) if earlier else None
+        except ContractError:  # of an older version, whose tables were others: nothing to compare with
+            return None
+
+    def _read(self, run: PublishedRun, name: str) -> pl.DataFrame:
+        return read_table(self.contract.ref(run, name), self.asset.tables[name])
 
 
 def failures(asset: StageAsset, found: dict[str, Verdict], *, blocking: bool) -> str:

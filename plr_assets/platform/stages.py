@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from plr_assets.grid import Grid, PipelineKey
 from plr_assets.registry import Axis, Method
@@ -64,19 +64,30 @@ class Verdict:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
+class Tables(Protocol):
+    """Published tables by the name of their artifact."""
+
+    def __call__(self, name: str, /) -> pl.DataFrame: ...
+
+    def before(self, name: str, /) -> pl.DataFrame | None:
+        """The same of the publication before this one, of other content; none if there is none that can be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A check of an asset's published tables. Where it fails, the asset stands.
 
-    judge     study, table of an artifact by its name -> verdict. It computes nothing that is published, so that a
-              changed limit judges what is there again.
-    blocking  whether nothing is computed from the asset then; otherwise it is a warning.
+    judge      study, tables -> verdict. It computes nothing that is published, so that a changed limit judges what is
+               there again.
+    blocking   whether nothing is computed from the asset then; otherwise it is a warning.
+    over_time  whether it is about what was published before, so that the tables alone do not decide it.
     """
 
     name: str
     description: str
-    judge: Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]
+    judge: Callable[[Study, Tables], Verdict]
     blocking: bool = True
+    over_time: bool = False
 
 
 @dataclass(frozen=True, eq=False)

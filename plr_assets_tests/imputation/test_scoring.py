@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from plr_assets.defs.results import imputation_metrics
+from plr_assets.defs.results_of_signals import imputation_metrics
 from plr_assets.imputation.against_linear import against_linear
 from plr_assets.imputation.errors import (
     GAP_CLASSES,
