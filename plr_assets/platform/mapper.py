@@ -116,9 +116,10 @@ class ProcessMapper:
         if self._pool is None:
             return
         if any(not future.done() for future in self._unfinished):
-            # public as `terminate_workers` from Python 3.14 on; without it a network would be trained to its end first
+            # public as `kill_workers` from Python 3.14 on; without it a network would be trained to its end first. Not
+            # SIGTERM: Dagster gives it what SIGINT does, which the shell ignores in background jobs, and so do workers
             for worker in list((self._pool._processes or {}).values()):
-                worker.terminate()
+                worker.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
 

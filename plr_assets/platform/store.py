@@ -99,7 +99,7 @@ class Store:
         path = Path(parsed.path[1:])
         path.parent.mkdir(parents=True, exist_ok=True)
         # The first client creates the tables, migration by migration; a second one in their midst fails.
-        with path.with_name(f".{path.name}.creating").open("w", encoding="utf-8") as lock:
+        with path.with_name(f".{path.name}.creating").open("a", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             return MlflowClient(tracking_uri=self.tracking_uri)
 

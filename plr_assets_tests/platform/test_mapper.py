@@ -202,8 +202,19 @@ def test_a_reader_who_stops_early_leaves_no_worker_behind() -> None:
     assert set(multiprocessing.active_children()) == before
 
 
-def test_closing_in_the_middle_drops_what_is_computed_and_its_workers_at_once(tmp_path: Path) -> None:
+@pytest.fixture
+def sigterm() -> Iterator[None]:
+    """What this process does on SIGTERM is afterwards as it was."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("sigterm")
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN], ids=["", "in the background"])
+def test_closing_in_the_middle_drops_what_is_computed_and_its_workers_at_once(tmp_path: Path, handler: Any) -> None:
     """Ctrl-C: nobody waits for a network to be trained to its end. The first item ends only if someone writes."""
+    signal.signal(signal.SIGTERM, handler)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     before = set(multiprocessing.active_children())
