@@ -46,6 +46,11 @@ def test_an_interval_that_does_not_hold_its_value_is_named() -> None:
     assert "auroc of p3:" in found.reason
 
 
+def test_rounding_is_no_contradiction() -> None:
+    judge = verdicts.intervals_hold("essential_metrics")
+    assert judged(judge, essential_metrics=metrics(auroc=0.9 + 1e-15)).passed
+
+
 def test_an_end_that_is_missing_is_no_contradiction() -> None:
     judge = verdicts.intervals_hold("essential_metrics")
     assert judged(judge, essential_metrics=metrics(auroc_ci_lower=None)).passed

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+# A share of 0 has an interval that begins at 0 but for the last digits.
+ROUNDING = 1e-9
+
+
 def of_all_pipelines(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]:
     """The judge of a check that every pipeline of the study has rows in the table `name`."""
 
@@ -44,7 +48,11 @@ def intervals_hold(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]]
         values = [column.removesuffix("_ci_lower") for column in frame.columns if column.endswith("_ci_lower")]
         # an end that is missing has a reason elsewhere, and is no contradiction
         wrong = {
-            value: frame.filter(~pl.col(value).is_between(f"{value}_ci_lower", f"{value}_ci_upper"))["pipeline"]
+            value: frame.filter(
+                ~pl.col(value).is_between(
+                    pl.col(f"{value}_ci_lower") - ROUNDING, pl.col(f"{value}_ci_upper") + ROUNDING
+                )
+            )["pipeline"]
             for value in values
         }
         found = [f"{value} of {_some(of.unique(maintain_order=True))}" for value, of in wrong.items() if len(of)]
