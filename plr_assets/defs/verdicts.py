@@ -47,14 +47,10 @@ def intervals_hold(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]]
         frame = table(name)
         values = [column.removesuffix("_ci_lower") for column in frame.columns if column.endswith("_ci_lower")]
         # an end that is missing has a reason elsewhere, and is no contradiction
-        wrong = {
-            value: frame.filter(
-                ~pl.col(value).is_between(
-                    pl.col(f"{value}_ci_lower") - ROUNDING, pl.col(f"{value}_ci_upper") + ROUNDING
-                )
-            )["pipeline"]
-            for value in values
-        }
+        wrong = {}
+        for value in values:
+            lower, upper = pl.col(f"{value}_ci_lower") - ROUNDING, pl.col(f"{value}_ci_upper") + ROUNDING
+            wrong[value] = frame.filter(~pl.col(value).is_between(lower, upper))["pipeline"]
         found = [f"{value} of {_some(of.unique(maintain_order=True))}" for value, of in wrong.items() if len(of)]
         reason = (
             f"{'; '.join(found)}: the interval does not hold the value."
