@@ -58,7 +58,7 @@ def essential_metrics(task: Task) -> Product:
     reads=[published("predictions")],
     tables={"predictions": schemas.PREDICTIONS},
     offered=labelled,
-    checks=[verdicts.every_pipeline("predictions"), verdicts.alike("predictions", None)],
+    checks=[verdicts.alike("predictions", None)],
 )
 def predictions(task: Task) -> Product:
     """Each evaluated recording's averaged out-of-bag probability in each pipeline, and its spread."""
@@ -71,7 +71,6 @@ def predictions(task: Task) -> Product:
     tables={"roc_curves": schemas.ROC_CURVES},
     offered=labelled,
     checks=[
-        verdicts.every_pipeline("roc_curves"),
         Check("curves_rise", "Every curve rises from (0, 0) to (1, 1), and never falls.", verdicts.curves_rise),
     ],
 )
@@ -86,7 +85,6 @@ def roc_curves(task: Task) -> Product:
     tables={"calibration_curves": schemas.CALIBRATION_CURVES},
     offered=labelled,
     checks=[
-        verdicts.every_pipeline("calibration_curves"),
         verdicts.alike("calibration_curves", "n"),
         verdicts.intervals("calibration_curves"),
     ],
@@ -101,7 +99,7 @@ def calibration_curves(task: Task) -> Product:
     reads=[published("dca_curves")],
     tables={"dca_curves": schemas.DCA_CURVES},
     offered=labelled,
-    checks=[verdicts.every_pipeline("dca_curves"), verdicts.intervals("dca_curves")],
+    checks=[verdicts.intervals("dca_curves")],
 )
 def dca_curves(task: Task) -> Product:
     """Net benefit of each pipeline over threshold probabilities, beside referring everyone and no one."""
@@ -113,7 +111,7 @@ def dca_curves(task: Task) -> Product:
     reads=[published("probability_distributions")],
     tables={"probability_distributions": schemas.PROBABILITY_DISTRIBUTIONS},
     offered=labelled,
-    checks=[verdicts.every_pipeline("probability_distributions"), verdicts.alike("probability_distributions", "n")],
+    checks=[verdicts.alike("probability_distributions", "n")],
 )
 def probability_distributions(task: Task) -> Product:
     """Histogram of each pipeline's averaged out-of-bag prediction, by class."""

@@ -6,7 +6,7 @@ estimate (stage packages). A verdict is no part of what is published.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from plr_assets.grid import grid_of
@@ -29,7 +29,7 @@ def of_all_pipelines(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame
         wanted = [str(key) for key in grid_of(study).pipelines]
         missing = [pipeline for pipeline in wanted if pipeline not in there]
         reason = (
-            f"{len(missing)} of {len(wanted)} pipelines have no result: {', '.join(missing)}."
+            f"{len(missing)} of {len(wanted)} pipelines have no result: {_some(missing)}."
             if missing
             else f"All {len(wanted)} pipelines of the study are there."
         )
@@ -55,7 +55,7 @@ def intervals_hold(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]]
         reason = (
             f"{'; '.join(found)}: the interval does not hold the value."
             if found
-            else f"Every interval holds its value ({len(values)} kinds, {frame.height} rows)."
+            else f"Every interval holds its value ({frame.height} rows)."
         )
         return Verdict(not found, reason, {f"{value} outside": float(len(of)) for value, of in wrong.items()})
 
@@ -130,10 +130,11 @@ def not_drifted(
     return judge
 
 
-def _some(names: pl.Series, most: int = 5) -> str:
+def _some(names: Iterable[str], most: int = 10) -> str:
     """The first names, and how many more there are."""
-    rest = len(names) - most
-    return ", ".join(names.head(most)) + (f" and {rest} more" if rest > 0 else "")
+    listed = list(names)
+    rest = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def every_pipeline(name: str) -> Check:
