@@ -197,6 +197,8 @@ _last: list[Grid] = []
 def grid_of(study: Study) -> Grid:
     """The grid of `study` in the registry as it was last loaded; the same object as long as both are the same."""
     registry = load_registry()
-    if not _last or _last[0].study is not study or _last[0].registry is not registry:
-        _last[:] = [Grid(study=study, registry=registry)]
-    return _last[0]
+    last = next(iter(_last), None)  # a code server asks from several threads: what is looked at is what is returned
+    if last is None or last.study is not study or last.registry is not registry:
+        last = Grid(study=study, registry=registry)
+        _last[:] = [last]
+    return last

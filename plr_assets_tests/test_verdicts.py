@@ -56,12 +56,24 @@ def test_an_end_that_is_missing_is_no_contradiction() -> None:
     assert judged(judge, essential_metrics=metrics(auroc_ci_lower=None)).passed
 
 
-@pytest.mark.parametrize("n", [None, "n"])
-def test_a_pipeline_of_fewer_recordings_is_named(n: str | None) -> None:
-    judge = verdicts.judged_alike("predictions", n)
+def test_a_pipeline_of_fewer_recordings_is_named() -> None:
+    judge = verdicts.judged_alike("calibration_curves", "n")
     rows = pl.DataFrame({"pipeline": [name for name in PIPELINES for _ in range(5)]}).with_columns(n=2)
-    assert judged(judge, predictions=rows).passed
-    found = judged(judge, predictions=rows.slice(0, rows.height - 1))
+    assert judged(judge, calibration_curves=rows).passed
+    found = judged(judge, calibration_curves=rows.slice(0, rows.height - 1))
+    assert not found.passed
+    assert found.reason.startswith("p7: not judged on 10")
+
+
+@pytest.mark.parametrize("other", [None, "r9"], ids=["fewer", "others"])
+def test_a_pipeline_of_other_recordings_is_named(other: str | None) -> None:
+    judged_on = [(name, f"r{i}") for name in PIPELINES for i in range(5)]
+    rows = pl.DataFrame(judged_on, ["pipeline", "recording"], orient="row")
+    assert judged(verdicts.same_recordings, predictions=rows.sample(fraction=1, shuffle=True, seed=1)).passed
+    last = rows.slice(0, rows.height - 1)
+    if other is not None:
+        last = last.vstack(pl.DataFrame({"pipeline": ["p7"], "recording": [other]}))
+    found = judged(verdicts.same_recordings, predictions=last)
     assert not found.passed
     assert found.reason.startswith("p7: not judged on")
 

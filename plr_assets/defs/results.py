@@ -58,7 +58,13 @@ def essential_metrics(task: Task) -> Product:
     reads=[published("predictions")],
     tables={"predictions": schemas.PREDICTIONS},
     offered=labelled,
-    checks=[verdicts.alike("predictions", None)],
+    checks=[
+        Check(
+            "same_recordings",
+            "All pipelines are judged on the same recordings.",
+            verdicts.same_recordings,
+        )
+    ],
 )
 def predictions(task: Task) -> Product:
     """Each evaluated recording's averaged out-of-bag probability in each pipeline, and its spread."""

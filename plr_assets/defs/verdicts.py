@@ -62,17 +62,30 @@ def intervals_hold(name: str) -> Callable[[Study, Callable[[str], pl.DataFrame]]
     return judge
 
 
-def judged_alike(name: str, n: str | None) -> Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]:
-    """The judge of a check that all pipelines in the table `name` were judged on as many recordings: the sum of `n`, or
-    rows where that is none."""
+def same_recordings(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
+    """Of `predictions`: every pipeline was judged on the recordings that most were judged on."""
+    import polars as pl
+
+    each = table("predictions").group_by("pipeline", maintain_order=True).agg(pl.col("recording").sort().str.join(" "))
+    usual = each["recording"].mode().sort()[-1]
+    other = each.filter(pl.col("recording") != usual)["pipeline"]
+    reason = (
+        f"{_some(other)}: not judged on the recordings that the others are judged on."
+        if len(other)
+        else f"All {each.height} pipelines are judged on the same {usual.count(' ') + 1} recordings."
+    )
+    return Verdict(not len(other), reason, {"pipelines": float(each.height), "other": float(len(other))})
+
+
+def judged_alike(name: str, n: str) -> Callable[[Study, Callable[[str], pl.DataFrame]], Verdict]:
+    """The judge of a check that all pipelines in the table `name` were judged on as many recordings, the sum of `n`."""
 
     def judge(_study: Study, table: Callable[[str], pl.DataFrame]) -> Verdict:
         import polars as pl
 
-        counted = table(name).group_by("pipeline", maintain_order=True).agg(pl.len() if n is None else pl.col(n).sum())
-        column = counted.columns[1]
-        usual = int(counted[column].mode().sort()[-1])
-        other = counted.filter(pl.col(column) != usual)
+        counted = table(name).group_by("pipeline", maintain_order=True).agg(pl.col(n).sum())
+        usual = int(counted[n].mode().sort()[-1])
+        other = counted.filter(pl.col(n) != usual)
         reason = (
             f"{_some(other['pipeline'])}: not judged on {usual} recordings, as the others are."
             if other.height
@@ -148,7 +161,7 @@ def intervals(name: str) -> Check:
     return Check("intervals_hold", "Every 95 % interval holds the value that it is of.", intervals_hold(name))
 
 
-def alike(name: str, n: str | None) -> Check:
+def alike(name: str, n: str) -> Check:
     """The check of the number of recordings in the table `name`."""
     return Check("judged_alike", "All pipelines are judged on as many recordings.", judged_alike(name, n))
 

@@ -30,6 +30,7 @@ from plr_assets.evaluation.estimate import (
     subject_codes,
     undefined,
     wald,
+    wilson_ends,
     without_interval,
 )
 
@@ -130,17 +131,15 @@ def calibration_curve(
     groups differ in size and some are left out. Repeated recordings of a subject in a group count as one in the
     interval (as if fully correlated, which is the cautious end).
     """
-    from statsmodels.stats.proportion import proportion_confint
-
     labels, values = labels_and_probabilities(y, p)
     codes = subject_codes(subjects, labels.size)
     group = equal_groups(values, groups)
     n = np.bincount(group)
     share = np.bincount(group, weights=labels) / n
     n_subjects = np.bincount(np.unique(np.column_stack([group, codes]), axis=0)[:, 0])
-    lower, upper = proportion_confint(share * n_subjects, n_subjects, alpha=0.05, method="wilson")
+    lower, upper = wilson_ends(share, n_subjects.astype(np.float64))
     predicted = np.clip(np.bincount(group, weights=values) / n, 0, 1)
-    return CalibrationCurve(predicted, share, np.asarray(lower), np.asarray(upper), n.astype(np.int64))
+    return CalibrationCurve(predicted, share, lower, upper, n.astype(np.int64))
 
 
 def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -58,7 +58,7 @@ def further_columns(
     metrics: dict[str, tuple[float | None, Estimate]] = {name: (None, estimate) for name, estimate in whole.items()}
     metrics |= _at_thresholds(y, p, subject, at)
     points = precision_recall_curve(y, p)
-    roc = roc_band(y, p, weights[: 1 + CURVE_RESAMPLES])
+    roc = roc_band(y, p, weights[: 1 + CURVE_RESAMPLES], subject)
     return {
         "supplementary_metrics": _long(metrics),
         "classification_at_thresholds": _decided(at),

@@ -33,6 +33,7 @@ from plr_assets.evaluation.operating_points import (
     operating_points,
     partial_auroc_of,
 )
+from plr_assets.subject_bootstrap import LEVELS
 
 
 class Ranking(NamedTuple):
@@ -80,12 +81,13 @@ class RocBand(NamedTuple):
 FALSE_POSITIVE_RATES = np.linspace(0, 1, 101)
 
 
-def roc_band(y: ArrayLike, p: ArrayLike, weights: Matrix) -> RocBand:
+def roc_band(y: ArrayLike, p: ArrayLike, weights: Matrix, subjects: ArrayLike | None = None) -> RocBand:
     """The ROC curve between its points, at fixed false positive rates, and how far it moves over resamples.
 
     Vertical averaging (Fawcett 2006, Pattern Recogn Lett 27:861), as `ci.se` of pROC: in each resample the curve is
     read at the same rates, straight between its points; where it rises upright, at its upper end. The band is of
-    percentiles, and holds the curve itself, which with few cases may lie beyond them. weights as in `ranking`.
+    percentiles, and holds the curve itself, which with few cases may lie beyond them. weights and subjects as in
+    `ranking`; no band where all resamples agree: they do not tell how far it moves.
     """
     points = operating_points(y, p, weights)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -96,9 +98,10 @@ def roc_band(y: ArrayLike, p: ArrayLike, weights: Matrix) -> RocBand:
     if not whole[0]:
         return RocBand(at.copy(), *np.full((3, at.size), np.nan))
     read = np.stack([np.interp(at, x, s) for x, s in zip(rate[whole], sensitivity[whole], strict=True)])
-    if len(read) < 2 or weights.shape[1] < 2:
+    n_subjects = int(subject_codes(subjects, weights.shape[1]).max()) + 1
+    if n_subjects < 2 or (read[1:] == read[0]).all():
         return RocBand(at.copy(), read[0], *np.full((2, at.size), np.nan))
-    lower, upper = np.quantile(read[1:], (0.025, 0.975), axis=0)
+    lower, upper = np.quantile(read[1:], LEVELS, axis=0)
     return RocBand(at.copy(), read[0], np.minimum(lower, read[0]), np.maximum(upper, read[0]))
 
 

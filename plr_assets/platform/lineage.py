@@ -35,26 +35,29 @@ def lineage_of(contract: Contract, evaluated: Mapping[str, str]) -> pl.DataFrame
     """`COLUMNS`, a row for each pipeline and run behind it, sorted by pipeline, asset and key; all of them strings.
 
     evaluated   pipeline -> id of the run whose rows it has.
-    A tag that a run lacks (it was logged by an older version) is null. Raises KeyError for a run that is not there.
+    A tag that a run lacks (it was logged by an older version) is null; a run that was deleted since has its id alone,
+    and what was behind it is not known.
     """
     import polars as pl
 
     runs = {run.info.run_id: run for run in contract.search()}
     rows = [
-        (pipeline, run.info.run_id, *(run.data.tags.get(tag) for tag in FACTS.values()))
+        (pipeline, place, *(tags.get(tag) for tag in FACTS.values()))
         for pipeline, run_id in evaluated.items()
-        for run in _behind(run_id, runs)
+        for place, tags in _behind(run_id, runs)
     ]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
     return frame.sort("pipeline", "asset", "key", "mlflow_run_id")
 
 
-def _behind(run_id: str, runs: Mapping[str, Run]) -> Iterator[Run]:
-    """The run itself and all that it was computed from, each once."""
+def _behind(run_id: str, runs: Mapping[str, Run]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The run itself and all that it was computed from, each once, with its tags."""
     waiting, seen = [run_id], set[str]()
     while waiting:
         here = waiting.pop()
-        if here not in seen:
-            seen.add(here)
-            yield runs[here]
+        if here in seen:
+            continue
+        seen.add(here)
+        yield here, runs[here].data.tags if here in runs else {}
+        if here in runs:
             waiting.extend(Contract.upstream_of(runs[here]).values())

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from plr_assets.errors import ConfigError, PlrError
-from plr_assets.processes import start_pool
+from plr_assets.processes import dropped_at_once, kill_workers, start_pool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -116,10 +116,7 @@ class ProcessMapper:
         if self._pool is None:
             return
         if any(not future.done() for future in self._unfinished):
-            # public as `kill_workers` from Python 3.14 on; without it a network would be trained to its end first. Not
-            # SIGTERM: Dagster gives it what SIGINT does, which the shell ignores in background jobs, and so do workers
-            for worker in list((self._pool._processes or {}).values()):
-                worker.kill()
+            kill_workers(self._pool)  # without it a network would be trained to its end first
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
 
@@ -152,7 +149,7 @@ def _result(future: Future[Result | Failed]) -> Result | Failed:
 
 def _alone(function: Callable[[Item], Result], item: Item) -> Result | Failed:
     for _ in range(_TRIES_ALONE):
-        with start_pool(1) as pool:
+        with dropped_at_once(start_pool(1)) as pool:
             future = pool.submit(_call, function, item)
             if not isinstance(future.exception(), BrokenProcessPool):
                 return _result(future)

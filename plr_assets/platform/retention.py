@@ -125,6 +125,9 @@ def _roots(planner: Planner, assets: Sequence[StageAsset], runs: Mapping[str, Ru
             newest = contract.latest(asset.name, key)
             if newest is not None:
                 kept.add(newest.run_id)
+            if any(check.over_time for check in asset.checks):  # what the newest is compared with
+                others = [run for run in contract.runs(asset.name, key) if newest and run.digest != newest.digest]
+                kept.update(run.run_id for run in others[-1:])
     return kept | _named_in_files(planner.study.data_dir) | _named_elsewhere(contract, runs)
 
 

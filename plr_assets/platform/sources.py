@@ -75,6 +75,7 @@ def closure(roots: Iterable[str]) -> tuple[dict[str, str], set[str]]:
     pieces: dict[str, dict[str, str]] = defaultdict(dict)
     libraries: set[str] = set()
     roots = tuple(roots)
+    own = {_PACKAGE, *(root.partition(".")[0].partition(":")[0] for root in roots)}
     waiting, seen = list(roots), set[str]()
     while waiting:
         place = waiting.pop()
@@ -94,11 +95,13 @@ def closure(roots: Iterable[str]) -> tuple[dict[str, str], set[str]]:
             sources[module], imports = read.text, read.imports
         for target in imports:
             top = target.partition(".")[0]
-            if top == _PACKAGE:
+            if top in own:
                 waiting.extend(_places(target))
             elif top not in sys.stdlib_module_names:
                 libraries.add(top)
     for module, definitions in pieces.items():
+        if module in sources:
+            continue  # it was reached as a whole, too
         sources[module] = "\n".join(f"{name}={definitions[name]}" for name in sorted(definitions))
     return sources, libraries
 
@@ -110,7 +113,7 @@ def _places(target: str) -> Iterator[str]:
             yield target
         return
     parent, _, name = target.rpartition(".")
-    if parent == _PACKAGE or source_path(parent) is None or _is_in(parent, _NOT_SCIENCE_MODULES):
+    if parent in ("", _PACKAGE) or source_path(parent) is None or _is_in(parent, _NOT_SCIENCE_MODULES):
         return
     yield f"{parent}:{name}" if _is_in(parent, (_ASSETS,)) else parent
 
@@ -223,7 +226,10 @@ def source_path(name: str) -> Path | None:
     An asset may be declared in another package than this; then that package is imported.
     """
     if name.partition(".")[0] != _PACKAGE:
-        found = find_spec(name)
+        try:
+            found = find_spec(name)
+        except ModuleNotFoundError:  # a name inside a module
+            return None
         return Path(found.origin) if found is not None and found.origin is not None else None
     path = Path(plr_assets.__file__).parent.joinpath(*name.split(".")[1:])
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):

@@ -18,6 +18,7 @@ from plr_assets.evaluation.operating_points import recording_weights
 from plr_assets.evaluation.out_of_bag import read_out_of_bag
 from plr_assets.evaluation.overall import brier_estimate, brier_parts
 from plr_assets.evaluation.report import evaluate_pipeline
+from plr_assets.evaluation.resampled import roc_band
 from plr_assets.evaluation.selective import distance_from_threshold, risk_coverage
 from plr_assets.evaluation.utility import utility
 
@@ -138,6 +139,16 @@ def test_the_roc_band_holds_the_curve_of_scikit_learn_and_is_that_of_resampled_r
     ends = np.quantile(drawn, (0.025, 0.975), axis=0)
     assert np.abs(lower - np.minimum(ends[0], value)).mean() < 0.05
     assert np.abs(upper - np.maximum(ends[1], value)).mean() < 0.05
+
+
+@pytest.mark.parametrize(("shift", "same_subject"), [(10, False), (0, True)], ids=["separated", "one subject"])
+def test_resamples_that_agree_make_no_band(shift: float, same_subject: bool) -> None:
+    y = np.repeat([0, 1], 20)
+    p = 1 / (1 + np.exp(-(np.linspace(-2, 2, 40)[::-1] * (shift == 0) + shift * (2 * y - 1))))
+    codes = np.zeros(40, dtype=np.intp) if same_subject else np.arange(40)
+    band = roc_band(y, p, recording_weights(codes, 50, 1), codes)
+    assert np.isfinite(band.true_positive_rate).all()
+    assert np.isnan([band.lower, band.upper]).all()
 
 
 def test_the_decision_curve_has_the_intervals_of_its_declared_thresholds(make_tables: Make) -> None:

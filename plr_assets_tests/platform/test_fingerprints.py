@@ -284,6 +284,31 @@ def test_an_asset_may_be_declared_outside_the_package(tmp_path: Path, monkeypatc
     assert code("own_assets:second") == before[1]
 
 
+def test_an_asset_of_another_package_is_followed_into_that_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (package := tmp_path / "own_lab").mkdir()
+    (package / "__init__.py").touch()
+    made = "from own_lab.helpers import clean\n\ndef made(task):\n    return clean(task)\n"
+    (package / "assets.py").write_text(made)
+    helpers = package / "helpers.py"
+    helpers.write_text("def clean(task):\n    return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = code("own_lab.assets:made")
+    helpers.write_text("def clean(task):\n    return 2\n")
+    _forget()
+    assert code("own_lab.assets:made") != before
+    assert fingerprints.code_parts(("own_lab.assets:made",))[1] == {}
+
+
+def test_a_module_that_is_reached_as_a_whole_and_by_name_counts_as_a_whole(edit: Edit) -> None:
+    edit("plr_assets.defs.added", adds("def one():\n    return 1\ndef two():\n    return 2"))
+    roots = ("plr_assets.defs.added", "plr_assets.defs.added:one")
+    before = code(*roots)
+    edit("plr_assets.defs.added", lambda source: source.replace("return 2", "return 3"))
+    assert code(*roots) != before
+
+
 def test_a_function_that_cannot_be_followed_is_an_error() -> None:
     with pytest.raises(ValueError, match="nowhere"):
         code(f"{DETECTORS}:nowhere")

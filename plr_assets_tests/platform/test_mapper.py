@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from plr_assets.errors import DataError
 from plr_assets.platform.mapper import Failed, Mapper, Outcome, ProcessMapper, SerialMapper, make_mapper
+from plr_assets.processes import dropped_at_once, start_pool
 from plr_assets_tests.platform import workers
 
 
@@ -222,6 +223,22 @@ def test_closing_in_the_middle_drops_what_is_computed_and_its_workers_at_once(tm
     outcomes = mapper.map(workers.die_when_told, [(0, pipe), (1, None)])
     assert next(outcomes).result == 1
     mapper.close()
+    assert set(multiprocessing.active_children()) == before
+
+
+def test_nobody_waits_for_a_key_that_is_tried_alone(tmp_path: Path) -> None:
+    """Its worker died, it is tried in a pool of its own, and then somebody stops: Ctrl-C comes out of the waiting."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    before = set(multiprocessing.active_children())
+
+    def stopped() -> None:
+        with dropped_at_once(start_pool(1)) as pool:
+            pool.submit(workers.die_when_told, (0, pipe))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert set(multiprocessing.active_children()) == before
 
 
