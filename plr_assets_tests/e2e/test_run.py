@@ -370,6 +370,7 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mended]:
         yield Mended(lab, blamed[0], first, after_first, versions, log, missing, second, run_ids(lab))
 
 
+@pytest.mark.slow
 def test_a_key_that_fails_says_which_recording_and_why(mended: Mended) -> None:
     failed = {(name, key): why for name, outcome in mended.first.items() for key, why in outcome.failed.items()}
     assert list(failed) == [POISONED]
@@ -379,6 +380,7 @@ def test_a_key_that_fails_says_which_recording_and_why(mended: Mended) -> None:
     assert "LOF__linear" in mended.dagster_log
 
 
+@pytest.mark.slow
 def test_a_key_that_fails_takes_its_descendants_with_it_and_nothing_else(mended: Mended) -> None:
     """Tables are built from what is published; each blocked key names what it lacks."""
     study = mended.lab.study()
@@ -392,6 +394,7 @@ def test_a_key_that_fails_takes_its_descendants_with_it_and_nothing_else(mended:
     assert sorted(mended.missing) == ["simple__LOF__linear__LogisticRegression", "simple__LOF__linear__XGBoost"]
 
 
+@pytest.mark.slow
 def test_keys_beside_a_failed_one_are_materialised_with_their_own_version(mended: Mended) -> None:
     run = next(
         run
@@ -402,6 +405,7 @@ def test_keys_beside_a_failed_one_are_materialised_with_their_own_version(mended
     assert mended.versions["reconstructions", "pupil-gt__linear"] == run.digest
 
 
+@pytest.mark.slow
 def test_after_mending_only_what_failed_and_what_follows_from_it_is_computed(mended: Mended) -> None:
     study = mended.lab.study()
     new = {place for place, run in mended.after_second.items() if mended.after_first.get(place) != run}
@@ -414,6 +418,7 @@ def test_after_mending_only_what_failed_and_what_follows_from_it_is_computed(men
     )
 
 
+@pytest.mark.slow
 def test_two_data_folders_hold_the_same_bytes_though_one_run_was_interrupted(
     mended: Mended, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
