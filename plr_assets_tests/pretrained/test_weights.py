@@ -54,7 +54,7 @@ def test_without_a_network_the_hubs_weights_are_asked_for_and_nothing_is_made_up
 def test_the_environment_variable_of_the_hub_is_obeyed(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from plr_assets.pretrained.weights import obtain_moment\n"
-        "from plr_assets.study import MomentWeights; from plr_assets.errors import ConfigError\n"
+        "from plr_assets.study.pretrained import MomentWeights; from plr_assets.errors import ConfigError\n"
         f"at = Path({str(tmp_path)!r})\n"
         "try: obtain_moment(MomentWeights(cache=at / 'cache'), at / 'weights', 0)\n"
         "except ConfigError as error: print(error.where)"
