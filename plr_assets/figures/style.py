@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -179,7 +180,17 @@ def require_origin(found: Iterable[bool], synthetic: bool) -> None:
         raise ValueError(f"the figure would say synthetic={synthetic}, and its data do not")
 
 
-@cache
 def load_figures_config() -> FiguresConfig:
-    """Read and check `configs/figures.yaml`. Raises ConfigError naming file and key."""
-    return load_model(configs_dir() / "figures.yaml", FiguresConfig)
+    """Read and check `configs/figures.yaml`, as it is now. Raises ConfigError naming file and key."""
+    path = configs_dir() / "figures.yaml"
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return load_model(path, FiguresConfig)  # which says so
+    return _read(path, found.st_mtime_ns, found.st_size)
+
+
+@cache
+def _read(path: Path, _changed: int, _size: int) -> FiguresConfig:
+    """Drawing asks for it hundreds of times; a process that stays (a sensor's) sees what was edited since."""
+    return load_model(path, FiguresConfig)

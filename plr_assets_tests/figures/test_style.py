@@ -52,6 +52,19 @@ def test_a_broken_style_names_its_key(tmp_path: Path, old: str, new: str, key: s
         load_model(broken, FiguresConfig)
 
 
+def test_an_edited_style_is_seen_by_a_process_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sensor plans by it; were it read once, a changed figures.yaml would be followed only after a restart."""
+    text = (configs_dir() / "figures.yaml").read_text(encoding="utf-8")
+    assert load_figures_config().style.dpi == 300
+    (tmp_path / "configs").mkdir()
+    monkeypatch.setenv("PLR_HOME", str(tmp_path))
+    own = tmp_path / "configs" / "figures.yaml"
+    for dpi in (72, 1000):
+        own.write_text(text.replace("dpi: 300", f"dpi: {dpi}"), encoding="utf-8")
+        assert load_figures_config().style.dpi == dpi
+    assert load_figures_config() is load_figures_config()
+
+
 def test_drawing_leaves_the_settings_of_matplotlib_alone(style: Style) -> None:
     mpl.rcParams["backend"]  # resolved at its first use
     before = mpl.rcParams.copy()
