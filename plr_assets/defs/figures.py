@@ -17,6 +17,7 @@ from plr_assets.defs.imputation import imputed_signals
 from plr_assets.defs.outlier_detection import members_of, outlier_masks, outlier_scores
 from plr_assets.defs.stages import FIGURES
 from plr_assets.defs.validation import internal_validation
+from plr_assets.figures.page_tables import FITTED_AGAIN, RELIABILITY, TABLES
 from plr_assets.platform.artifacts import Product
 from plr_assets.platform.previews import inline_png
 from plr_assets.platform.stages import Task, reads, stage_asset
@@ -26,24 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from plr_assets.recordings.table import Recordings
-
-# Tables of `evaluation` on the page of a pipeline and on that of what its numbers stand on, and those of
-# `internal_validation` that the latter may have. `figures.pipeline` says which it needs; it loads NumPy, and is not
-# imported here.
-PIPELINE_TABLES = (
-    "essential_metrics",
-    "roc_curves",
-    "calibration_curves",
-    "dca_curves",
-    "probability_distributions",
-    "supplementary_metrics",
-    "calibration_smooth",
-    "pr_curves",
-    "roc_bands",
-    "classification_at_thresholds",
-)
-RELIABILITY_TABLES = ("classification_at_thresholds", "retention_metrics")
-FITTED_AGAIN_TABLES = ("stability", "feature_importance")
 
 
 @stage_asset(
@@ -216,8 +199,8 @@ def signal_figures(task: Task) -> Product:
     keys=lambda grid: grid.pipelines,
     axes=AXES,
     reads=[
-        *(reads(evaluation, table) for table in dict.fromkeys((*PIPELINE_TABLES, *RELIABILITY_TABLES))),
-        *(reads(internal_validation, table, required=False) for table in FITTED_AGAIN_TABLES),
+        *(reads(evaluation, table) for table in dict.fromkeys((*TABLES, *RELIABILITY))),
+        *(reads(internal_validation, table, required=False) for table in FITTED_AGAIN),
     ],
     configuration=configuration,
     exports={"figure": "figures/pipelines"},
@@ -232,11 +215,9 @@ def pipeline_figures(task: Task) -> Product:
     from plr_assets.figures.pipeline import draw_pipeline, draw_reliability
     from plr_assets.figures.style import load_figures_config
 
-    tables = {name: task.table("evaluation", name) for name in PIPELINE_TABLES}
-    reliability = {name: task.table("evaluation", name) for name in RELIABILITY_TABLES}
-    reliability |= {
-        name: task.table("internal_validation", name) for name in FITTED_AGAIN_TABLES if _is_there(task, name)
-    }
+    tables = {name: task.table("evaluation", name) for name in TABLES}
+    reliability = {name: task.table("evaluation", name) for name in RELIABILITY}
+    reliability |= {name: task.table("internal_validation", name) for name in FITTED_AGAIN if _is_there(task, name)}
     style = load_figures_config().style
     look: dict[str, Any] = {"title": named(task), "synthetic": task.study.synthetic, "style": style}
     return products(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from plr_assets.figures.page_tables import FITTED_AGAIN, RELIABILITY, TABLES
 from plr_assets.figures.panels import (
     draw_band,
     draw_confusion,
@@ -30,22 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Of one pipeline's evaluation.
-TABLES = (
-    "essential_metrics",
-    "roc_curves",
-    "calibration_curves",
-    "dca_curves",
-    "probability_distributions",
-    "supplementary_metrics",
-    "calibration_smooth",
-    "pr_curves",
-    "roc_bands",
-    "classification_at_thresholds",
-)
-RELIABILITY = ("classification_at_thresholds", "retention_metrics")
-# Of replicates that are fitted again, where they could be.
-FITTED_AGAIN = ("stability", "feature_importance")
 # The threshold of the confusion matrix: the reference of virtual clinics (evaluation.md 1.1).
 _REFERRAL = 0.1
 

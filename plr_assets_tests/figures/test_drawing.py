@@ -15,7 +15,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from plr_assets.figures.pipeline import TABLES, draw_pipeline
+from plr_assets.figures.page_tables import TABLES
+from plr_assets.figures.pipeline import draw_pipeline
 from plr_assets.figures.study import draw_auroc_heatmap
 from plr_assets.figures.style import Style
 from plr_assets.figures.traces import draw_recording, draw_recording_overview, draw_traces

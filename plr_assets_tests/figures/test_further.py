@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from plr_assets.figures.pipeline import RELIABILITY, draw_pipeline, draw_reliability
+from plr_assets.figures.page_tables import RELIABILITY
+from plr_assets.figures.pipeline import draw_pipeline, draw_reliability
 from plr_assets.figures.style import Style
 from plr_assets.figures.validation import draw_confounders, draw_like_age, draw_optimism
 from plr_assets_tests.figures.pages import assert_good_page, texts
